@@ -16,15 +16,11 @@ export interface Abbreviation {
 const [mostAttributes, longestPath] = [256, 4096]
 
 export class Cursor {
-  at: number
-  readonly data: Buffer
-  private readonly end: number
-
-  constructor(data: Buffer, at: number, end = data.length) {
-    this.data = data
-    this.at = at
-    this.end = end
-  }
+  constructor(
+    readonly data: Buffer,
+    public at: number,
+    private readonly end = data.length,
+  ) {}
 
   private take(size: number): number {
     const start = this.at

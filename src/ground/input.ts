@@ -79,17 +79,16 @@ function inMegabytes(bytes: number): string {
 
 /** A file that is being read. */
 class Reading {
-  private readonly file: string
-  private readonly kind: InputKind
   private readonly descriptor: number
   private readonly pipe: boolean
   private bytes: Buffer
   private length = 0
   private silent = 0
 
-  constructor(file: string, kind: InputKind) {
-    this.file = file
-    this.kind = kind
+  constructor(
+    private readonly file: string,
+    private readonly kind: InputKind,
+  ) {
     try {
       // To open a device may already do something.
       this.checkKind(statSync(file))

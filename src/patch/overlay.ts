@@ -29,11 +29,8 @@ function splitLines(text: string): string[] {
 /** The tree with the changes so far on top. */
 export class Overlay {
   private readonly drafts = new Map<string, Draft>()
-  private readonly root: string
 
-  constructor(root: string) {
-    this.root = root
-  }
+  constructor(private readonly root: string) {}
 
   /** @throws Fault when the path is not an ordinary file inside the tree */
   private async load(file: string): Promise<string | undefined> {

@@ -71,15 +71,12 @@ function isDirectory(file: string): boolean {
 
 /** A source tree, of which each file is looked at once. */
 export class InputTree {
-  private readonly root: string
   private readonly stamp = remembered((file: string) => stampOf(this.resolve(file)))
   private readonly hashes = new Map<string, string | undefined>()
   private readonly hiding = new Map<string, boolean>()
   private readonly directories = new Map<string, boolean>()
 
-  constructor(root: string) {
-    this.root = root
-  }
+  constructor(private readonly root: string) {}
 
   private resolve(file: string): string {
     return pathIn(this.root, file)

@@ -51,13 +51,11 @@ const directoryOfTraces = 'include/trace'
 class Directories {
   private readonly listings = new Map<string, ReadonlySet<string>>()
   private readonly found = new Map<string, readonly string[]>()
-  private readonly root: string
-  private readonly searched: readonly string[]
 
-  constructor(root: string, searched: readonly string[]) {
-    this.root = root
-    this.searched = searched
-  }
+  constructor(
+    private readonly root: string,
+    private readonly searched: readonly string[],
+  ) {}
 
   has(file: string): boolean {
     const dir = path.posix.dirname(file)

@@ -44,20 +44,18 @@ export function scopesOf(tokens: readonly Token[]): Scopes {
 class ScopeReader implements Scopes {
   readonly locals = new Map<string, { from: number; to: number }[]>()
   readonly others = new Set<number>()
-  readonly #tokens: readonly Token[]
   /** By the index of an opening bracket, the index behind the one that closes it. */
   readonly #ends: Int32Array
   readonly #open: Frame[] = []
   /** The braces of types, by the index of the opening one. */
   readonly #types = new Map<number, 'members' | 'enumerators'>()
 
-  constructor(tokens: readonly Token[]) {
-    this.#tokens = tokens
+  constructor(private readonly tokens: readonly Token[]) {
     this.#ends = bracketEnds(tokens)
   }
 
   read(): void {
-    const tokens = this.#tokens
+    const tokens = this.tokens
     const { declarators, body } = parseDeclaration(tokens, 0, tokens.length)
     for (const one of declarators) this.#parameters(one, body === undefined ? undefined : tokens.at(-1)!.end)
     for (const [at, token] of tokens.entries()) {
@@ -76,7 +74,7 @@ class ScopeReader implements Scopes {
   }
 
   #name(at: number): void {
-    const tokens = this.#tokens
+    const tokens = this.tokens
     const { text, start } = tokens[at]!
     const [before, behind] = [tokens[at - 1]?.text, tokens[at + 1]?.text]
     const frame = this.#open.at(-1)
@@ -97,7 +95,7 @@ class ScopeReader implements Scopes {
 
   /** Notes where the braces of a type open, if they do. */
   #type(at: number): void {
-    const tokens = this.#tokens
+    const tokens = this.tokens
     let brace = at + 1
     for (let named = false; tokens[brace]?.kind === 'name'; ) {
       const attribute = attributeEnd(tokens, brace, tokens.length)
@@ -109,7 +107,7 @@ class ScopeReader implements Scopes {
   }
 
   #push(at: number, isBody: boolean): void {
-    const tokens = this.#tokens
+    const tokens = this.tokens
     const outer = this.#open.at(-1)
     const before = tokens[at - 1]?.text
     let kind: Frame['kind'] = 'other'
@@ -135,7 +133,7 @@ class ScopeReader implements Scopes {
     const outer = this.#open.at(-1)
     if (closed === undefined || outer?.kind !== 'block') return
     outer.begins =
-      closed.kind === 'block' || (closed.kind === 'other' && control.test(this.#tokens[closed.at - 1]?.text ?? ''))
+      closed.kind === 'block' || (closed.kind === 'other' && control.test(this.tokens[closed.at - 1]?.text ?? ''))
   }
 
   #mark(text: string): void {
@@ -152,31 +150,31 @@ class ScopeReader implements Scopes {
   }
 
   #member(at: number): void {
-    for (const one of parseDeclaration(this.#tokens, at, this.#behindSemicolon(at)).declarators) {
-      this.others.add(this.#tokens[one.at]!.start)
+    for (const one of parseDeclaration(this.tokens, at, this.#behindSemicolon(at)).declarators) {
+      this.others.add(this.tokens[one.at]!.start)
       this.#parameters(one)
     }
   }
 
   /** What the declaration at `at` declares, if there is one. */
   #statement(at: number, end: number): void {
-    if (this.#tokens[at]!.text === '__label__') {
+    if (this.tokens[at]!.text === '__label__') {
       let next = at + 1
-      for (; this.#tokens[next + 1]?.text === ','; next += 2) this.#declare(next, end)
+      for (; this.tokens[next + 1]?.text === ','; next += 2) this.#declare(next, end)
       this.#declare(next, end)
-    } else if (isDeclaration(this.#tokens, at, this)) this.#declared(at, end)
+    } else if (isDeclaration(this.tokens, at, this)) this.#declared(at, end)
   }
 
   /** @param end the offset up to which the names are known */
   #declared(at: number, end: number): void {
-    for (const one of parseDeclaration(this.#tokens, at, this.#behindSemicolon(at)).declarators) {
+    for (const one of parseDeclaration(this.tokens, at, this.#behindSemicolon(at)).declarators) {
       this.#declare(one.at, end)
       this.#parameters(one)
     }
   }
 
   #declare(at: number, to: number): void {
-    const { text, start } = this.#tokens[at]!
+    const { text, start } = this.tokens[at]!
     addTo(this.locals, text, { from: start, to })
   }
 
@@ -185,7 +183,7 @@ class ScopeReader implements Scopes {
    * @param end of a function with a body: the offset behind it
    */
   #parameters({ from, to, at }: Declarator, end?: number): void {
-    const tokens = this.#tokens
+    const tokens = this.tokens
     for (let index = from, first = true; index < to; index++) {
       const attribute = attributeEnd(tokens, index, to)
       if (attribute !== undefined) index = attribute - 1
@@ -203,7 +201,7 @@ class ScopeReader implements Scopes {
   }
 
   #list(open: number, end: number | undefined): void {
-    const tokens = this.#tokens
+    const tokens = this.tokens
     const close = this.#ends[open]! - 1
     const known = end ?? tokens[close]!.end
     // f(a, b) int a; { … }
@@ -221,13 +219,13 @@ class ScopeReader implements Scopes {
   }
 
   #behindSemicolon(at: number): number {
-    const tokens = this.#tokens
+    const tokens = this.tokens
     const end = findOutside(tokens, at, ';)]}')
     return tokens[end]?.text === ';' ? end + 1 : end
   }
 
   #behindStatement(at: number): number {
-    const tokens = this.#tokens
+    const tokens = this.tokens
     for (let next = at; ; next++) {
       const text = tokens[next]?.text
       if (text === undefined) return tokens.length
@@ -244,7 +242,7 @@ class ScopeReader implements Scopes {
 
   /** The end of the innermost block. */
   #blockEnd(): number {
-    return this.#open.findLast(({ kind }) => kind === 'block')?.end ?? this.#tokens.at(-1)!.end
+    return this.#open.findLast(({ kind }) => kind === 'block')?.end ?? this.tokens.at(-1)!.end
   }
 }
 

@@ -41,27 +41,24 @@ function endOfComment(text: string, at: number): number {
  * follows it was read alike. So the time is linear for hostile text, too.
  */
 class Literals {
-  readonly #text: string
   #loneDouble = 0
   #loneSingle = 0
 
-  constructor(text: string) {
-    this.#text = text
-  }
+  constructor(private readonly text: string) {}
 
   /** Where a string ends that begins at `at`; `at` itself when none does. */
   string(at: number): number {
     if (at < this.#loneDouble) return at
-    const end = endOf(patterns.string, this.#text, at)
-    if (end === at && this.#text.charCodeAt(at) === 34) this.#loneDouble = endOf(patterns.loneQuote, this.#text, at)
+    const end = endOf(patterns.string, this.text, at)
+    if (end === at && this.text.charCodeAt(at) === 34) this.#loneDouble = endOf(patterns.loneQuote, this.text, at)
     return end
   }
 
   char(at: number): number {
     if (at < this.#loneSingle) return at
-    const end = endOf(patterns.char, this.#text, at)
-    if (end === at && this.#text.charCodeAt(at) === 39 && this.#text.charCodeAt(at + 1) !== 39)
-      this.#loneSingle = endOf(patterns.loneQuote, this.#text, at)
+    const end = endOf(patterns.char, this.text, at)
+    if (end === at && this.text.charCodeAt(at) === 39 && this.text.charCodeAt(at + 1) !== 39)
+      this.#loneSingle = endOf(patterns.loneQuote, this.text, at)
     return end
   }
 }

@@ -80,17 +80,15 @@ export class TopLevelCutter {
   inBody = false
   #hasParens = false
   #assigns = false
-  readonly #head: () => readonly Token[]
-  readonly #isWritten: boolean
 
   /**
    * @param head the tokens of the declaration so far
    * @param isWritten macros are not expanded: one that makes a declaration may lack the semicolon
    */
-  constructor(head: () => readonly Token[], isWritten = false) {
-    this.#head = head
-    this.#isWritten = isWritten
-  }
+  constructor(
+    private readonly head: () => readonly Token[],
+    private readonly isWritten = false,
+  ) {}
 
   /**
    * @param mark a character's code; others than those of `Mark` say nothing
@@ -105,7 +103,7 @@ export class TopLevelCutter {
         this.depth++
         return false
       case Mark.openBrace:
-        if (this.depth++ === 0) this.inBody = this.#hasParens && !this.#assigns && opensBody(this.#head())
+        if (this.depth++ === 0) this.inBody = this.#hasParens && !this.#assigns && opensBody(this.head())
         return false
       case Mark.closeParen:
       case Mark.closeBracket:
@@ -125,7 +123,7 @@ export class TopLevelCutter {
   }
 
   #goesOn(): boolean {
-    return this.#hasParens && !this.#assigns && !this.#isWritten && isParameterDeclaration(this.#head())
+    return this.#hasParens && !this.#assigns && !this.isWritten && isParameterDeclaration(this.head())
   }
 
   #next(): true {

@@ -12,29 +12,26 @@ import { isDefinitionWord, transparentIn, withoutDefinitionWords } from './bound
 import type { Closure } from './closure.ts'
 
 export class CopiedFunctions {
-  readonly #closure: Closure
-  readonly #definitions: MacroUses
-  readonly #inlining: SourceRequest['inlining']
   /** How often each function is called in the output. */
   #calls: ReadonlyMap<string, number> | undefined
 
   /** @param inlining of the request */
-  constructor(closure: Closure, definitions: MacroUses, inlining: SourceRequest['inlining']) {
-    this.#closure = closure
-    this.#definitions = definitions
-    this.#inlining = inlining
-  }
+  constructor(
+    private readonly closure: Closure,
+    private readonly definitions: MacroUses,
+    private readonly inlining: SourceRequest['inlining'],
+  ) {}
 
   /** What of other declarations' attributes the declaration of a function in the output must say. */
   attributesFor(item: Item, name: string): readonly Attribute[] {
-    const isPrivate = this.#closure.renamed.has(name) && this.#closure.targets.get(name) !== item
+    const isPrivate = this.closure.renamed.has(name) && this.closure.targets.get(name) !== item
     // What is said of inline functions means nothing elsewhere, and nothing of its symbol is left in a private copy.
     const left = isPrivate
       ? /^(?:gnu_inline|always_inline|unused|weak|visibility|externally_visible)$/
-      : this.#closure.renamed.has(name)
+      : this.closure.renamed.has(name)
         ? /^(?:gnu_inline|always_inline|unused)$/
         : /^gnu_inline$/
-    return this.#closure.attributesBeside(item, name).filter((one) => !left.test(one.name))
+    return this.closure.attributesBeside(item, name).filter((one) => !left.test(one.name))
   }
 
   /** Makes the compiler do with a copied function what it did with the function: `inline `, `noinline ` or nothing. */
@@ -42,7 +39,7 @@ export class CopiedFunctions {
     const says =
       item.chunk.tokens.some(({ text }) => /^(?:__|__always_)?inline|^no_*inline/.test(text)) ||
       this.attributesFor(item, name).some((one) => /inline$/.test(one.name))
-    const word = says ? undefined : this.#inlining?.(name)
+    const word = says ? undefined : this.inlining?.(name)
     // What is called in one place goes there anyway.
     return word === undefined || (word === 'inline' && this.#callsOf(name) < 2) ? '' : `${word} `
   }
@@ -58,7 +55,7 @@ export class CopiedFunctions {
   #callsOf(name: string): number {
     if (this.#calls === undefined) {
       const calls = new Map<string, number>()
-      for (const { tokens, declaration } of this.#closure.whole) {
+      for (const { tokens, declaration } of this.closure.whole) {
         const { body } = declaration
         for (let at = body?.from ?? tokens.length; at < tokens.length; at++) {
           const { kind, text } = tokens[at]!
@@ -73,14 +70,14 @@ export class CopiedFunctions {
   /** Takes `static` and the like off a function that gets a name of its own and is called from elsewhere. */
   linkageEdits(item: Item): Edit[] {
     const { tokens } = item.chunk
-    const isTransparent = transparentIn(this.#definitions)
+    const isTransparent = transparentIn(this.definitions)
     const declaration = parseDeclaration(tokens, 0, tokens.length, isTransparent)
     const end = declaration.declarators[0]?.at ?? 0
     const edits: Edit[] = []
     for (let at = 0; at < end; at++) {
       const { text, line, start } = tokens[at]!
       const next = attributeEnd(tokens, at, end, isTransparent)
-      const word = next === undefined ? text : (this.#definitions.meaning(text, line) ?? '')
+      const word = next === undefined ? text : (this.definitions.meaning(text, line) ?? '')
       const own = withoutDefinitionWords(isDefinitionWord(text) ? '' : word)
       if (own !== word.trim())
         edits.push({ from: start, to: tokens[next ?? at + 1]!.start, text: own === '' ? '' : `${own} ` })

@@ -37,8 +37,6 @@ export function closeOver(view: View, request: SourceRequest): Closure {
 
 /** What is in the output so far, and what is still to be followed. */
 class UnitClosure {
-  readonly #view: View
-  readonly #request: SourceRequest
   readonly #names: UnitNames
   readonly #whole = new Set<Item>()
   readonly #typesOnly = new Set<Item>()
@@ -55,9 +53,10 @@ class UnitClosure {
   readonly #waiting = new Set<string>()
   readonly #manners = new VariableManners()
 
-  constructor(view: View, request: SourceRequest) {
-    this.#view = view
-    this.#request = request
+  constructor(
+    private readonly view: View,
+    private readonly request: SourceRequest,
+  ) {
     this.#names = new UnitNames(view)
   }
 
@@ -67,7 +66,7 @@ class UnitClosure {
     this.#followHeaders()
     this.#drain()
     const firstUses = this.#firstUses()
-    const named = nameLocals(this.#locals, (name) => this.#isTaken(name), this.#view.expanded.macros)
+    const named = nameLocals(this.#locals, (name) => this.#isTaken(name), this.view.expanded.macros)
     this.#findings.push(...named.findings)
     return {
       whole: this.#whole,
@@ -81,18 +80,17 @@ class UnitClosure {
       renamed: this.#renamed,
       usesIn: (item) => this.#names.usesIn(item),
       attributesBeside: (item, name) => this.#attributesBeside(item, name),
-      labelOf: (name) =>
-        labelAmong([...this.#names.candidates(name), ...declarationsInHeaders(this.#view, name)], name),
+      labelOf: (name) => labelAmong([...this.#names.candidates(name), ...declarationsInHeaders(this.view, name)], name),
       firstUse: (name) => this.#names.items[firstUses.get(`o ${name}`) ?? -1],
     }
   }
 
   #findTargets(): void {
-    for (const name of this.#request.functions) {
+    for (const name of this.request.functions) {
       const item = this.#names.definition(name)
       if (item?.declaration.body === undefined) continue
       this.#targets.set(name, item)
-      const as = this.#request.rename(name)
+      const as = this.request.rename(name)
       if (as !== name) this.#renamed.set(name, as)
     }
   }
@@ -178,7 +176,7 @@ class UnitClosure {
       )
     // A header's declaration is one of the name that it says, and not of another one.
     const isThere = others.some(isFromHeader)
-    return attributesOnly([...others, ...(isThere ? [] : declarationsInHeaders(this.#view, name))], item, name)
+    return attributesOnly([...others, ...(isThere ? [] : declarationsInHeaders(this.view, name))], item, name)
   }
 
   #follow(item: Item, counts: (at: number) => boolean): void {
@@ -242,8 +240,8 @@ class UnitClosure {
     const first = new Map<string, number>()
     for (const item of this.#names.items)
       if (!isFromHeader(item)) for (const [key, start] of declaredBy(item)) if (!first.has(key)) first.set(key, start)
-    const { text, parts } = this.#view.expanded
-    const line = this.#view.chunks.find(({ from }) => from > 0)?.from ?? Number.POSITIVE_INFINITY
+    const { text, parts } = this.view.expanded
+    const line = this.view.chunks.find(({ from }) => from > 0)?.from ?? Number.POSITIVE_INFINITY
     for (const { start, end, line: at, files } of parts) {
       if (at <= line) continue
       const tokens = tokenize(text, start, end)
@@ -300,8 +298,8 @@ class UnitClosure {
     const running = this.#runningOf(name, 'function', candidates, isInline(item))
     if (running !== undefined) this.#bind(name, 'function', running, item, candidates)
     else {
-      if (this.#request.privateCopy !== undefined && !item.declaration.storage.has('static'))
-        this.#renamed.set(name, this.#request.privateCopy(name))
+      if (this.request.privateCopy !== undefined && !item.declaration.storage.has('static'))
+        this.#renamed.set(name, this.request.privateCopy(name))
       this.#takeWhole(item, `${by} ${use.how === 'call' ? 'calls' : 'refers to'} it`)
     }
   }
@@ -326,7 +324,7 @@ class UnitClosure {
 
   /** What a name is in the running program; an asm label tells its symbol. */
   #runningOf(name: string, kind: Binding['kind'], candidates: readonly Item[], inline = false) {
-    return this.#request.externalize(name, kind, inline, labelAmong(candidates, name))
+    return this.request.externalize(name, kind, inline, labelAmong(candidates, name))
   }
 
   /** Another name of something is bound like it, or comes with a copy of it. */
@@ -335,7 +333,7 @@ class UnitClosure {
     if (running !== undefined) return this.#bind(name, kind, running, item, candidates)
     const meant = aliased(item, name)!
     const real = this.#names.definition(meant)
-    if (real === undefined || this.#request.externalize(meant, kind) !== undefined)
+    if (real === undefined || this.request.externalize(meant, kind) !== undefined)
       this.#findings.push({
         severity: 'error',
         rule: 'alias-copied',
@@ -350,7 +348,7 @@ class UnitClosure {
 
   #copyVariable(name: string, item: Item, candidates: readonly Item[], by: string): void {
     const one = definitionOf(item, name)!
-    if (!one.isConst && this.#request.carry?.(name) !== true && !this.#names.isNeverWritten(name, item))
+    if (!one.isConst && this.request.carry?.(name) !== true && !this.#names.isNeverWritten(name, item))
       this.#findings.push({
         severity: 'error',
         rule: 'writable-copied',
@@ -364,7 +362,7 @@ class UnitClosure {
   }
 
   #localsOf(item: Item): readonly BoundLocal[] {
-    const { bound, findings: own } = bindLocals(item, this.#request)
+    const { bound, findings: own } = bindLocals(item, this.request)
     this.#findings.push(...own)
     if (bound.length > 0) this.#locals.set(item, bound)
     return bound
@@ -377,8 +375,8 @@ class UnitClosure {
       this.#bindings.has(name) ||
       [...this.#renamed.values()].includes(name) ||
       this.#names.candidates(name).some(isInOutput) ||
-      isDeclaredByHeaders(this.#view, name, true) ||
-      isDeclaredByHeaders(this.#view, name, false) ||
+      isDeclaredByHeaders(this.view, name, true) ||
+      isDeclaredByHeaders(this.view, name, false) ||
       [...this.#whole].some((item) => declaresInBody(item, name))
     )
   }

@@ -13,7 +13,6 @@ import { isParameterList } from './bound-declaration.ts'
 export class UnitNames {
   /** The declarations of the unit, in their order. */
   readonly items: readonly Item[]
-  readonly #view: View
   readonly #order: ReadonlyMap<Item, number>
   /** The declarations of each name: of `struct x` by `t x`, of all others by `o x`. */
   readonly #index: ReadonlyMap<string, readonly Item[]>
@@ -21,8 +20,7 @@ export class UnitNames {
   #assembled: ReadonlySet<string> | undefined
   #pointers: ReadonlyMap<string, readonly Item[]> | undefined
 
-  constructor(view: View) {
-    this.#view = view
+  constructor(private readonly view: View) {
     this.items = view.chunks.flatMap((chunk) => chunk.items)
     this.#order = new Map(this.items.map((item, at) => [item, at]))
     this.#index = indexOf(this.items)
@@ -67,7 +65,7 @@ export class UnitNames {
 
   /** The types of the unit to which a header's declaration of a name leads by a pointer. */
   typesBehind(name: string): readonly Item[] {
-    this.#pointers ??= pointersInHeaders(this.#view, this.#index)
+    this.#pointers ??= pointersInHeaders(this.view, this.#index)
     return this.#pointers.get(name) ?? []
   }
 

@@ -58,9 +58,6 @@ export function writeSource(
 }
 
 class SourceWriter {
-  readonly #view: View
-  readonly #closure: Closure
-  readonly #bounds: Bounds
   readonly #written: View['written']
   readonly #source: string
   readonly #definitions: MacroUses
@@ -72,10 +69,12 @@ class SourceWriter {
   readonly #pieces: Piece[] = []
   #used: ReadonlySet<Directive> | undefined
 
-  constructor(view: View, closure: Closure, bounds: Bounds, inlining: SourceRequest['inlining']) {
-    this.#view = view
-    this.#closure = closure
-    this.#bounds = bounds
+  constructor(
+    private readonly view: View,
+    private readonly closure: Closure,
+    private readonly bounds: Bounds,
+    inlining: SourceRequest['inlining'],
+  ) {
     this.#written = view.written
     this.#source = view.written.probed.text
     this.#definitions = macroUses(view.written, view.expanded)
@@ -91,13 +90,13 @@ class SourceWriter {
   }
 
   write(unit: SourceUnit, isIncluded: (line: number) => boolean): string {
-    for (const [type, line] of this.#closure.forwards)
+    for (const [type, line] of this.closure.forwards)
       this.#pieces.push({ from: line, to: line, kind: 'declaration', text: () => `${type};\n` })
-    for (const one of this.#view.chunks) this.#chunk(one)
-    const keepsIncludes = !this.#view.chunks.some(({ from }) => from < 0)
+    for (const one of this.view.chunks) this.#chunk(one)
+    const keepsIncludes = !this.view.chunks.some(({ from }) => from < 0)
     if (keepsIncludes) this.#collectIncluded(unit, isIncluded)
     const directives = directivePieces(
-      this.#view,
+      this.view,
       (one) => (one.macro === undefined ? isIncluded(one.from) : this.#keeps(one)),
       this.#pieces,
       this.#comments,
@@ -114,7 +113,7 @@ class SourceWriter {
   #collectIncluded(unit: SourceUnit, isIncluded: (line: number) => boolean): void {
     collectHeaderParameters(
       unit,
-      this.#view.expanded.parts.filter(({ line }) => isIncluded(line)),
+      this.view.expanded.parts.filter(({ line }) => isIncluded(line)),
       this.#definitions,
     )
     for (const { name, argument, from } of this.#written.probed.directives)
@@ -131,9 +130,9 @@ class SourceWriter {
   #chunk(one: Chunk) {
     const needed = one.items.filter(
       (item) =>
-        this.#closure.whole.has(item) ||
-        this.#closure.typesOnly.has(item) ||
-        item.declaration.declarators.some(({ name }) => this.#closure.bindings.get(name)?.first === item),
+        this.closure.whole.has(item) ||
+        this.closure.typesOnly.has(item) ||
+        item.declaration.declarators.some(({ name }) => this.closure.bindings.get(name)?.first === item),
     )
     if (needed.length === 0) return
     const defines = one.items.filter((item) =>
@@ -142,25 +141,23 @@ class SourceWriter {
     const asWritten =
       one.tokens.length > 0 &&
       !this.#definitions.counts(one.tokens) &&
-      needed.some((item) => this.#closure.whole.has(item)) &&
-      defines.every((item) => this.#closure.whole.has(item)) &&
-      needed.every((item) => this.#closure.whole.has(item) && !this.#isDivided(item)) &&
+      needed.some((item) => this.closure.whole.has(item)) &&
+      defines.every((item) => this.closure.whole.has(item)) &&
+      needed.every((item) => this.closure.whole.has(item) && !this.#isDivided(item)) &&
       (one.items.length === 1 || !defines.some((item) => this.#hasOtherDeclarator(item)))
     // A replaced function whose address is taken: the address is that of the running one.
     for (const { declaration, chunk: own } of needed.filter(
-      (item) => this.#closure.whole.has(item) && item.declaration.body !== undefined,
+      (item) => this.closure.whole.has(item) && item.declaration.body !== undefined,
     ))
       for (const { name } of declaration.declarators)
-        if (this.#closure.bindings.get(name)?.first.chunk === own) this.#declare(name, own.from - 0.5, own.from - 0.5)
-    if (isSystemCall(one, needed, this.#closure)) this.#systemCall(one, needed)
+        if (this.closure.bindings.get(name)?.first.chunk === own) this.#declare(name, own.from - 0.5, own.from - 0.5)
+    if (isSystemCall(one, needed, this.closure)) this.#systemCall(one, needed)
     else if (asWritten) this.#verbatim(one, needed)
     else for (const item of one.items) if (needed.includes(item)) this.#single(item)
   }
 
   #verbatim(one: Chunk, needed: readonly Item[]) {
-    const target = needed.find(
-      (item) => this.#closure.targets.get(item.declaration.declarators[0]?.name ?? '') === item,
-    )
+    const target = needed.find((item) => this.closure.targets.get(item.declaration.declarators[0]?.name ?? '') === item)
     const edits = needed.flatMap((item) => this.#editsOf(item))
     const kept = one.tokens.filter(({ start }) => !edits.some(({ from, to }) => start >= from && start < to))
     for (const edit of edits) this.#definitions.collect(tokensOfEdit(edit, one.from))
@@ -218,8 +215,8 @@ class SourceWriter {
    */
   #prototype(item: Item, name: string) {
     const as = this.#renamed.get(name)
-    const isTarget = this.#closure.targets.get(name) === item
-    const user = this.#closure.firstUse(name)
+    const isTarget = this.closure.targets.get(name) === item
+    const user = this.closure.firstUse(name)
     const isEarly = as !== undefined && user !== undefined && user.chunk.from < item.chunk.from
     const attributes = isOnlyForInlining(item) ? [] : this.#copies.attributesFor(item, name)
     if (!(isTarget && as !== undefined) && !isEarly && attributes.length === 0) return
@@ -240,18 +237,18 @@ class SourceWriter {
   #single(item: Item): void {
     const { from, to } = item.chunk
     const { declarators } = item.declaration
-    const isBound = ({ name }: Declarator) => this.#closure.bindings.get(name)?.first === item
+    const isBound = ({ name }: Declarator) => this.closure.bindings.get(name)?.first === item
     const bound = declarators.filter(isBound)
-    if (this.#closure.whole.has(item) && (bound.length === 0 || item.declaration.body !== undefined)) {
+    if (this.closure.whole.has(item) && (bound.length === 0 || item.declaration.body !== undefined)) {
       this.#expandedDefinition(item)
       return
     }
-    const others = this.#closure.whole.has(item) ? declarators.filter((one) => !isBound(one)) : []
+    const others = this.closure.whole.has(item) ? declarators.filter((one) => !isBound(one)) : []
     const type = typeIn(item.tokens, item.declaration)
     const isTypeAlone =
-      type?.name !== undefined && (this.#closure.typesOnly.has(item) || bound.length + others.length > 1)
+      type?.name !== undefined && (this.closure.typesOnly.has(item) || bound.length + others.length > 1)
     const specifiers = item.tokens.slice(0, declarators[0]!.from)
-    if (isTypeAlone || (this.#closure.typesOnly.has(item) && bound.length === 0)) {
+    if (isTypeAlone || (this.closure.typesOnly.has(item) && bound.length === 0)) {
       const tokens = specifiers.filter(({ text }) => !/^(?:static|const)$/.test(text))
       this.#definitions.collectSpelled(tokens)
       this.#pieces.push({ from, to, kind: 'definition', isSpelled: true, text: () => `${spell(tokens)};\n` })
@@ -274,14 +271,14 @@ class SourceWriter {
   }
 
   #declare(name: string, from: number, to: number, specifiers?: string) {
-    const { kind, running, item, label: symbol } = this.#closure.bindings.get(name)!
+    const { kind, running, item, label: symbol } = this.closure.bindings.get(name)!
     const isPrivate = item.declaration.storage.has('static')
     const label = labelOf(name, running, isPrivate, symbol)
-    const bound = this.#bounds.ofName.get(name)
+    const bound = this.bounds.ofName.get(name)
     // A header may declare an array without its bound.
-    const attributes = this.#closure.attributesBeside(item, name).filter(isForUsers)
+    const attributes = this.closure.attributesBeside(item, name).filter(isForUsers)
     if (label === '' && !isPrivate && bound === undefined && attributes.length === 0)
-      if (isDeclaredByHeaders(this.#view, name, kind === 'function')) return
+      if (isDeclaredByHeaders(this.view, name, kind === 'function')) return
     const declaration = declarationOf(
       {
         item,
@@ -305,9 +302,9 @@ class SourceWriter {
     const { chunk: own, tokens, declaration } = item
     const [one] = declaration.declarators
     const as = one === undefined ? undefined : this.#renamed.get(one.name)
-    const isTarget = one !== undefined && this.#closure.targets.get(one.name) === item
-    const others = new Set(renamedWords(this.#closure, [item], tokens))
-    const words = withBoundLocals(item, this.#closure.locals.get(item) ?? [], this.#localText, (token) =>
+    const isTarget = one !== undefined && this.closure.targets.get(one.name) === item
+    const others = new Set(renamedWords(this.closure, [item], tokens))
+    const words = withBoundLocals(item, this.closure.locals.get(item) ?? [], this.#localText, (token) =>
       others.has(token) ? { ...token, text: this.#renamed.get(token.text)! } : token,
     )
     const isStatic = declaration.storage.has('static')
@@ -357,18 +354,18 @@ class SourceWriter {
 
   /** Whether some of the variables of one declaration are bound, and others are defined. */
   #isDivided({ declaration: { declarators, body }, chunk: own }: Item): boolean {
-    return body === undefined && declarators.some(({ name }) => this.#closure.bindings.get(name)?.first.chunk === own)
+    return body === undefined && declarators.some(({ name }) => this.closure.bindings.get(name)?.first.chunk === own)
   }
 
   /** Whether a function is declared otherwise in the output: where several share a line, only one could be. */
   #hasOtherDeclarator(item: Item): boolean {
     const name = item.declaration.declarators[0]?.name ?? ''
-    return this.#closure.targets.get(name) === item || (item.declaration.body !== undefined && this.#renamed.has(name))
+    return this.closure.targets.get(name) === item || (item.declaration.body !== undefined && this.#renamed.has(name))
   }
 
   /** Words that get other names, in written tokens. */
   #renames(items: readonly Item[], tokens: readonly Token[], part?: 'body'): Edit[] {
-    return renamedWords(this.#closure, items, tokens, part).map(({ start, end, text }) => ({
+    return renamedWords(this.closure, items, tokens, part).map(({ start, end, text }) => ({
       from: start,
       to: end,
       text: this.#renamed.get(text)!,
@@ -376,6 +373,6 @@ class SourceWriter {
   }
 
   #editsOf(item: Item): Edit[] {
-    return localEdits(item, this.#closure.locals.get(item) ?? [], this.#localText)
+    return localEdits(item, this.closure.locals.get(item) ?? [], this.#localText)
   }
 }
