@@ -19,7 +19,7 @@ import { type Inlining, readInlining } from '../../src/source/change/ipa-clones.
 import { runningNames } from '../../src/source/change/running-names.ts'
 import { attributeFlag, readAttributes } from '../../src/source/compare/function-attributes.ts'
 import { type Likeness, likenessOf } from '../../src/source/compare/likeness.ts'
-import { compareFunction } from '../../src/source/compare/same-code.ts'
+import { compareFunctions } from '../../src/source/compare/same-code.ts'
 import { extractSource } from '../../src/source/extract/extraction.ts'
 import type { SourceUnit } from '../../src/source/view/request.ts'
 import { childrenTime } from './time.ts'
@@ -215,7 +215,7 @@ async function tryFunction(
   const sides = withoutAddedEndbr({ unit: whole.object, extract: result.object }, wanted)
   // A copy that the compiler took in has a name of its own, too.
   const nameOf = (symbol: string) => (symbol === as ? name : symbol.replace(/^livepatch_/, ''))
-  const agreement = compareFunction(sides.unit, sides.extract, name, as, nameOf)
+  const agreement = compareFunctions(sides.unit, sides.extract, wanted, nameOf).get(name)!
   const [likeness] = (
     await likenessOf(
       sides,

@@ -107,12 +107,8 @@ async function findReached(
 ): Promise<Unit[]> {
   const title = `Comparing what ${inNumbers(candidates.length, 'unit')} of ${considered} include`
   return await job.journal.step(title, async (step) => {
-    const reached = await narrowUnits(
-      job,
-      bench.kernel,
-      candidates,
-      { before: bench.kernel.source, after: bench.shadow, scratch: path.join(bench.dir, 'text') },
-      (done) => step.progress(`${done} of ${inNumbers(candidates.length, 'unit')}`),
+    const reached = await narrowUnits(job, bench, candidates, (done) =>
+      step.progress(`${done} of ${inNumbers(candidates.length, 'unit')}`),
     )
     step.result(`${inNumbers(reached.length, 'unit')} to compile`)
     return reached

@@ -3,6 +3,7 @@
 // function is taken, in code or in data. Calls through pointers are not in it. What the compiler inlined is part of
 // the function that holds it; a function's cold part (`.cold`) counts as the function.
 import { addTo } from '../ground/grouped.ts'
+import { lazy } from '../ground/remembered.ts'
 import { lastUpTo } from '../ground/sorted.ts'
 import { kernelAddressIn } from '../x86/address-taking.ts'
 import { placeOf } from '../x86/branch.ts'
@@ -189,35 +190,27 @@ const row = ({ rows, values }: Rows, of: number) => values.subarray(rows[of], ro
 /** The questions that one asks of a graph. */
 export function callGraph({ starts, sizes, names, calls, takes, held }: CallTable): CallGraph {
   const count = starts.length
-  let callers: Rows | undefined
-  let takers: Rows | undefined
-  let byName: Map<string, number[]> | undefined
+  const callers = lazy(() => reversed(calls, count))
+  const takers = lazy(() => reversed(takes, count))
+  const byName = lazy(() => {
+    const found = new Map<string, number[]>()
+    for (const [of, all] of names.entries()) for (const one of all.split(' ')) addTo(found, one, of)
+    return found
+  })
   return {
     count,
     starts,
     sizes,
     name: (of) => names[of]?.split(' ', 1)[0] ?? '',
-    named(name) {
-      if (byName === undefined) {
-        byName = new Map()
-        for (const [of, all] of names.entries()) for (const one of all.split(' ')) addTo(byName, one, of)
-      }
-      return byName.get(name) ?? []
-    },
+    named: (name) => byName().get(name) ?? [],
     at(address) {
       const of = lastUpTo(starts, address)
       return of >= 0 && (address === starts[of] || address < starts[of]! + sizes[of]!) ? of : undefined
     },
     callees: (of) => row(calls, of),
-    callers(of) {
-      callers ??= reversed(calls, count)
-      return row(callers, of)
-    },
+    callers: (of) => row(callers(), of),
     takes: (of) => row(takes, of),
-    takers(of) {
-      takers ??= reversed(takes, count)
-      return row(takers, of)
-    },
+    takers: (of) => row(takers(), of),
     held: (of) => row(held, of),
   }
 }

@@ -4,10 +4,11 @@
 // atom is looked at once, so the whole is linear in bytes and relocations.
 import { relocationType, sectionFlag } from '../elf/format.ts'
 import type { Relocation, Section } from '../elf/read.ts'
+import { lazy } from '../ground/remembered.ts'
 import type { Correlation } from './correlation/correlate.ts'
-import { type EquivalentSymbols, equivalentSymbols } from './correlation/equivalent-symbols.ts'
+import { equivalentSymbols } from './correlation/equivalent-symbols.ts'
 import { movedNumbers } from './lines/line-numbers.ts'
-import { type LineShifts, lineShifts } from './lines/line-shifts.ts'
+import { lineShifts } from './lines/line-shifts.ts'
 import { endMeant, isByContent } from './object/by-content.ts'
 import { isColdPart, stem } from './object/compiler-names.ts'
 import { hasLineNumber, isIncidental } from './object/diagnostic-data.ts'
@@ -66,8 +67,8 @@ export class Comparison {
   /** Functions, after the patch, in which only line numbers differ. */
   readonly renumbered = new Set<Atom>()
   private readonly conclusions = new Conclusions()
-  private shifts: LineShifts | undefined
-  private equivalents: EquivalentSymbols | undefined
+  private readonly lines = lazy(() => lineShifts(this.before, this.after, this.correlation))
+  private readonly equivalentSymbols = lazy(() => equivalentSymbols(this.before, this.after, this.correlation))
 
   constructor(
     private readonly before: SplitObject,
@@ -78,7 +79,7 @@ export class Comparison {
 
   /** A number was taken for a change that more of the objects might have shown to be a line. */
   get doubtsLines(): boolean {
-    return this.shifts?.leftInDoubt ?? false
+    return this.lines().leftInDoubt
   }
 
   /** Why the two functions differ; empty when they do the same. */
@@ -118,16 +119,6 @@ export class Comparison {
     } else if (isWhole(b) && isWhole(a) && this.equivalentSymbols().sameRelocations(b.section, a.section))
       return undefined
     return this.relocationDifference(before.relocations(b), after.relocations(a), b, a, bytes === undefined)
-  }
-
-  private lines(): LineShifts {
-    this.shifts ??= lineShifts(this.before, this.after, this.correlation)
-    return this.shifts
-  }
-
-  private equivalentSymbols(): EquivalentSymbols {
-    this.equivalents ??= equivalentSymbols(this.before, this.after, this.correlation)
-    return this.equivalents
   }
 
   private differOnlyInLines(b: Extent, a: Extent, code: { readonly b: Atom; readonly a: Atom } | undefined): boolean {

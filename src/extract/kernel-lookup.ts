@@ -6,6 +6,7 @@ import { coldParent } from '../diff/object/compiler-names.ts'
 import { isInitOrExit } from '../diff/object/init-sections.ts'
 import type { Atom } from '../diff/object/split-object.ts'
 import { grouped } from '../ground/grouped.ts'
+import { lazy } from '../ground/remembered.ts'
 import type { Reference } from './object-builder.ts'
 import type { Roots } from './roots.ts'
 
@@ -64,7 +65,7 @@ export class UnitLookup {
   readonly changed: ReadonlySet<Atom>
   readonly embedded: ReadonlySet<Atom>
   readonly added: ReadonlySet<Atom>
-  private families: ReadonlyMap<string, readonly Atom[]> | undefined
+  private readonly families = lazy(() => grouped(this.change.after.functions, familyName))
 
   constructor(
     private readonly kernel: KernelLookup,
@@ -101,8 +102,7 @@ export class UnitLookup {
 
   /** A function of the unit with its cold parts, of any of them. */
   family(atom: Atom): readonly Atom[] {
-    this.families ??= grouped(this.change.after.functions, familyName)
-    return this.families.get(familyName(atom)) ?? []
+    return this.families().get(familyName(atom)) ?? []
   }
 }
 

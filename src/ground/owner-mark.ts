@@ -6,6 +6,7 @@ import { createHash } from 'node:crypto'
 import { readdirSync, readlinkSync, rmSync, statSync } from 'node:fs'
 import path from 'node:path'
 import { bootIdentity } from './boot-identity.ts'
+import { lazy } from './remembered.ts'
 
 function alive(pid: number): boolean {
   try {
@@ -27,12 +28,10 @@ function pidNamespace(): string {
   }
 }
 
-let here: string | undefined
 /** This machine, since it was booted, and the pid namespace: where a pid means the same process. */
-function whereabouts(): string {
-  here ??= createHash('sha256').update(bootIdentity()).update(pidNamespace()).digest('hex').slice(0, 8)
-  return here
-}
+const whereabouts = lazy(() =>
+  createHash('sha256').update(bootIdentity()).update(pidNamespace()).digest('hex').slice(0, 8),
+)
 
 /** `PID-WHERE-`, to begin a name with. */
 export function ownerMark(): string {

@@ -18,6 +18,15 @@ export function getOrInsertComputed<K, V>(
   return value
 }
 
+/** A value that is worked out when it is first asked for. */
+export function lazy<T>(make: () => T): () => T {
+  let known: { readonly value: T } | undefined
+  return () => {
+    known ??= { value: make() }
+    return known.value
+  }
+}
+
 /** A function that works out each answer once. */
 export function remembered<K, T>(answer: (about: K) => T): (about: K) => T {
   const known = new Map<K, T>()

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // Debian's distributions, as far as their kernels are served. The next one is one more line in the table.
 import { readFileSync } from 'node:fs'
+import { lazy } from '../ground/remembered.ts'
 
 export interface Distribution {
   readonly codename: string
@@ -37,13 +38,8 @@ export function distributionOfRelease(release: string): Distribution | undefined
   return /^6\.1\.0-\d/.test(release) ? distributionCalled('bookworm') : undefined
 }
 
-let host: { readonly is: Distribution | undefined } | undefined
-
 /** The distribution of this machine (os-release(5)); undefined where it is none of Debian's. */
-export function hostDistribution(): Distribution | undefined {
-  host ??= { is: readHost() }
-  return host.is
-}
+export const hostDistribution = lazy(readHost)
 
 function readHost(): Distribution | undefined {
   let text: string

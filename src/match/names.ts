@@ -6,7 +6,7 @@ import type { SplitObject } from '../diff/object/split-object.ts'
 import { sectionFlag } from '../elf/format.ts'
 import { readObject } from '../elf/read.ts'
 import { addTo } from '../ground/grouped.ts'
-import { getOrInsertComputed, remembered } from '../ground/remembered.ts'
+import { getOrInsertComputed, lazy, remembered } from '../ground/remembered.ts'
 import { parseConfig } from '../kernel/config.ts'
 import { moduleName, readExports } from '../kernel/exports.ts'
 import type { Kernel } from '../kernel/kernel.ts'
@@ -152,7 +152,7 @@ export async function kernelNames(
     return getOrInsertComputed(known, `${object} ${name}`, () => lookup(object, name))
   }
   let image: Image | undefined
-  let sealed: ReadonlySet<bigint> | undefined
+  const sealed = lazy(() => sealedInImage(kernel.vmlinux))
   const vmlinux: Running = {
     read(address, length) {
       image ??= openImage(kernel.vmlinux)
@@ -170,8 +170,7 @@ export async function kernelNames(
       const { address, type } = symbol
       const module = modules.get(object)
       if (notCalled.test(name) || !(module?.isFunction(address) ?? /[tw]/i.test(type))) return undefined
-      sealed ??= sealedInImage(kernel.vmlinux)
-      return isLandingPad((module?.running ?? vmlinux).read(address, 4)) && !(module?.sealed ?? sealed).has(address)
+      return isLandingPad((module?.running ?? vmlinux).read(address, 4)) && !(module?.sealed ?? sealed()).has(address)
     },
     exported: remembered(exports.find),
     needs: (object) => needs.get(object) ?? [],

@@ -2,7 +2,7 @@
 // One unit held against the kernel that runs: where a function or datum of it is when its name alone does not say it,
 // and whether it is where its name says. What was found out is kept as long as the value.
 import type { Atom, SplitObject } from '../diff/object/split-object.ts'
-import { getOrInsertComputed, remembered } from '../ground/remembered.ts'
+import { getOrInsertComputed, lazy, remembered } from '../ground/remembered.ts'
 import { type Comparison, compareParts } from './compare.ts'
 import { expectationOf } from './expect.ts'
 import type { Expectation } from './expectation.ts'
@@ -12,7 +12,7 @@ import { mapUnit, type UnitMap } from './unit-map.ts'
 
 export class UnitMatcher {
   readonly #expected = new Map<Atom, { readonly expectation: Expectation; readonly parts: PreparedParts }>()
-  #map: UnitMap | undefined
+  readonly #map = lazy(() => mapUnit(this.running, this.unit, (atom) => this.#expect(atom).parts))
 
   /** @param unit the unit before the patch */
   constructor(
@@ -31,8 +31,7 @@ export class UnitMatcher {
 
   /** Where the functions and data of the unit are. */
   get map(): UnitMap {
-    this.#map ??= mapUnit(this.running, this.unit, (atom) => this.#expect(atom).parts)
-    return this.#map
+    return this.#map()
   }
 
   #expect(atom: Atom) {

@@ -1,7 +1,3 @@
-// SPDX-License-Identifier: GPL-3.0-or-later
-// Assembly and linker scripts take in headers too. What they make of them can't be live patched, so a
-// header whose change shows in their preprocessed text is refused.
-import path from 'node:path'
 import type { Finding } from '../../ground/finding.ts'
 import type { Job } from '../../ground/job.ts'
 import type { BuildTrees } from '../compiler/compile-unit.ts'
@@ -24,9 +20,7 @@ export function assemblyUnits(units: Units): Unit[] {
 
 /** Refuses headers that change the text of these files. */
 export async function checkAssembly(job: Job, bench: BuildTrees, files: readonly Unit[]): Promise<Finding[]> {
-  const scratch = path.join(bench.dir, 'text')
-  const sides = { before: bench.kernel.source, after: bench.shadow, scratch }
-  const reached = await narrowUnits(job, bench.kernel, files, sides, () => {})
+  const reached = await narrowUnits(job, bench, files)
   return reached.map((unit) => ({
     severity: 'error',
     rule: 'assembly-changed',

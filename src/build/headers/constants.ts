@@ -58,9 +58,7 @@ export async function checkConstants(
   const sources = [...includersOf(survey, headers)].filter((file) => constantSources.test(file))
   const all = sources.length === 0 ? [] : units.all()
   const unitsOf = sources.flatMap((source) => unitBeside(all, source) ?? [])
-  const scratch = path.join(bench.dir, 'text')
-  const sides = { before: bench.kernel.source, after: bench.shadow, scratch }
-  const reached = await narrowUnits(job, bench.kernel, unitsOf, sides, () => {})
+  const reached = await narrowUnits(job, bench, unitsOf)
   const findings: Finding[] = []
   for (const unit of reached) {
     const before = await numbersOf(job, bench, unit, 'before')

@@ -6,8 +6,8 @@ import os from 'node:os'
 import path from 'node:path'
 import pLimit from 'p-limit'
 import type { Job } from '../../ground/job.ts'
-import type { Kernel } from '../../kernel/kernel.ts'
 import type { FileChange } from '../../patch/patch.ts'
+import type { BuildTrees } from '../compiler/compile-unit.ts'
 import { preprocess } from '../compiler/preprocess.ts'
 import type { Unit } from '../kbuild/units.ts'
 import { changedNames, filesThatNeed, Names } from './changed-names.ts'
@@ -68,31 +68,22 @@ export function climbedDirectories(survey: Survey, sources: Iterable<string>): s
   return [...new Set(['include/trace', ...files.map((file) => path.posix.dirname(file))])]
 }
 
-/** Where both sides of a unit are preprocessed. */
-export interface Sides {
-  readonly before: string
-  readonly after: string
-  /** A directory for what is only there meanwhile. */
-  readonly scratch: string
-}
-
 /**
  * Preprocesses each unit on both sides, on all processors, and keeps those whose code may differ.
  * @param onProgress called with the number of units that are done
  */
 export async function narrowUnits(
   job: Job,
-  kernel: Kernel,
+  { kernel, shadow, dir }: Pick<BuildTrees, 'kernel' | 'shadow' | 'dir'>,
   units: readonly Unit[],
-  sides: Sides,
-  onProgress: (done: number) => void,
+  onProgress: (done: number) => void = () => {},
 ): Promise<Unit[]> {
   const limit = pLimit(os.availableParallelism())
   let done = 0
   const look = async (unit: Unit): Promise<Unit | undefined> => {
-    const output = path.join(sides.scratch, `${unit.object}.i`)
-    const before = await preprocess(job, kernel, unit, sides.before, output)
-    const after = before === undefined ? undefined : await preprocess(job, kernel, unit, sides.after, output)
+    const output = path.join(dir, 'text', `${unit.object}.i`)
+    const before = await preprocess(job, kernel, unit, kernel.source, output)
+    const after = before === undefined ? undefined : await preprocess(job, kernel, unit, shadow, output)
     onProgress(++done)
     // What can't be preprocessed is for the compiler to explain.
     if (before === undefined || after === undefined) return unit

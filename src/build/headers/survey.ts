@@ -9,7 +9,7 @@ import path from 'node:path'
 import { addTo } from '../../ground/grouped.ts'
 import type { Job } from '../../ground/job.ts'
 import { keepFile } from '../../ground/kept-file.ts'
-import { getOrInsertComputed } from '../../ground/remembered.ts'
+import { getOrInsertComputed, lazy } from '../../ground/remembered.ts'
 import { digestOfStamps } from '../../ground/stamp.ts'
 import type { Kernel } from '../../kernel/kernel.ts'
 import { headOf, type Units } from '../kbuild/units.ts'
@@ -240,19 +240,12 @@ function parseSurvey(text: string): Survey {
   }
   const numbers = (list: string) => (list === '' ? [] : list.split(' ').map((at) => Number.parseInt(at, 36)))
   const index = new Map(files.map((file, i) => [file, i]))
-  let forward: number[][] | undefined
-  let backward: number[][] | undefined
-  const edges = () => {
-    forward ??= included.map(numbers)
-    return forward
-  }
-  const reverse = () => {
-    if (backward === undefined) {
-      backward = files.map(() => [])
-      for (const [from, targets] of edges().entries()) for (const to of targets) backward[to]!.push(from)
-    }
+  const edges = lazy(() => included.map(numbers))
+  const reverse = lazy(() => {
+    const backward: number[][] = files.map(() => [])
+    for (const [from, targets] of edges().entries()) for (const to of targets) backward[to]!.push(from)
     return backward
-  }
+  })
   const walk = (start: Iterable<string>, next: number[][]): Set<string> => {
     const seen = new Set<number>()
     const result = new Set<string>()

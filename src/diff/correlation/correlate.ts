@@ -4,7 +4,7 @@
 // and by who refers to it, not only by what it is called.
 
 import { grouped } from '../../ground/grouped.ts'
-import { getOrInsertComputed } from '../../ground/remembered.ts'
+import { getOrInsertComputed, lazy } from '../../ground/remembered.ts'
 import { isNumbered, stem } from '../object/compiler-names.ts'
 import { isIncidental } from '../object/diagnostic-data.ts'
 import type { Atom, Marks, SplitObject } from '../object/split-object.ts'
@@ -127,11 +127,7 @@ export function correlate(before: SplitObject, after: SplitObject, declarations?
     partners.join(b, a)
   }
 
-  let known: readonly [StaticUsers, StaticUsers] | undefined
-  const users = () => {
-    known ??= [staticUsers(before), staticUsers(after)]
-    return known
-  }
+  const users = lazy(() => [staticUsers(before), staticUsers(after)] as const)
   const statics: Namesakes[] = []
   const open: Candidates[] = []
   for (const candidates of candidatesOf(before.atoms, after.atoms)) {

@@ -5,6 +5,7 @@
 // change.
 
 import { addToSet } from '../../ground/grouped.ts'
+import { lazy } from '../../ground/remembered.ts'
 import type { Correlation } from '../correlation/correlate.ts'
 import type { Atom, SplitObject } from '../object/split-object.ts'
 import { lineOf, type TableEntry } from '../object/tables.ts'
@@ -33,11 +34,7 @@ interface Shifts {
 }
 
 export function lineShifts(before: SplitObject, after: SplitObject, correlation: Correlation): LineShifts {
-  let known: Shifts | undefined
-  const shifts = () => {
-    known ??= readShifts(before, after, correlation)
-    return known
-  }
+  const shifts = lazy(() => readShifts(before, after, correlation))
   let leftInDoubt = false
   const isLine = (number: MovedNumber): boolean => {
     const distance = number.after - number.before

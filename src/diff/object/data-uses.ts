@@ -2,6 +2,7 @@
 // How code uses a datum, and what it does next: whom it calls first. What a static variable is for shows there,
 // whatever it is called.
 import type { Relocation, Section } from '../../elf/read.ts'
+import { lazy } from '../../ground/remembered.ts'
 import { useOf } from '../../x86/address-taking.ts'
 import { type Condition, conditionOf, controlOf, ifNotZero, ifZero, placeOf } from '../../x86/branch.ts'
 import { decodeInstruction, type Instruction } from '../../x86/instruction.ts'
@@ -43,14 +44,10 @@ function useAt(unit: Code, user: Atom, { offset }: Relocation): DataUse {
   const { section } = user
   const instruction = user.kind === 'function' ? unit.instructionAt(section, offset) : undefined
   if (instruction === undefined) return { how: 'elsewhere', flag: undefined, next: () => [] }
-  let known: readonly Step[] | undefined
   return {
     how: useOf(instruction, offset),
     flag: flagUse(instruction),
-    next: () => {
-      known ??= stepsFrom(unit, { section, at: instruction.end })
-      return known
-    },
+    next: lazy(() => stepsFrom(unit, { section, at: instruction.end })),
   }
 }
 

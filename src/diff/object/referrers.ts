@@ -3,7 +3,7 @@
 // asked about are followed, and each of them once, however many atoms are asked for.
 import { type ObjectFile, type Relocation, type Section, within } from '../../elf/read.ts'
 import { relocationWord } from '../../elf/structures.ts'
-import { remembered } from '../../ground/remembered.ts'
+import { lazy, remembered } from '../../ground/remembered.ts'
 import type { Atom } from './atoms.ts'
 
 /** The part of a split object that this needs. */
@@ -67,11 +67,11 @@ const nobody: readonly Atom[] = []
 /** @returns a function that tells the atoms which refer to one, itself perhaps among them, each once and in order */
 export function referrersIn(split: Relocated): (atom: Atom) => readonly Atom[] {
   const { object, atoms } = split
-  let known: SectionUsers | undefined
+  const bySection = lazy(() => sectionUsers(object, atoms))
   const usersIn = remembered((section: Section): ReadonlyMap<Atom, readonly Atom[]> => {
-    known ??= sectionUsers(object, atoms)
+    const { users, first } = bySection()
     const found = new Map<Atom, Atom[]>()
-    for (const index of known.users.subarray(known.first[section.index], known.first[section.index + 1])) {
+    for (const index of users.subarray(first[section.index], first[section.index + 1])) {
       const user = atoms[index]!
       for (const relocation of split.relocations(user)) {
         if (relocation.symbol.section?.index !== section.index) continue

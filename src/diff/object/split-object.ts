@@ -7,7 +7,7 @@
 import { isCode, isPcRelative, sectionFlag } from '../../elf/format.ts'
 import { type ElfSymbol, type ObjectFile, type Relocation, type Section, within } from '../../elf/read.ts'
 import { relocationWord } from '../../elf/structures.ts'
-import { getOrInsertComputed, remembered } from '../../ground/remembered.ts'
+import { getOrInsertComputed, lazy, remembered } from '../../ground/remembered.ts'
 import { decodeInstruction, type Instruction } from '../../x86/instruction.ts'
 import { type Atom, type DataUse, isLabel, isOutOfLine, lastFrom, splitSections } from './atoms.ts'
 import { usesOfData } from './data-uses.ts'
@@ -112,11 +112,8 @@ const farAhead = 65_536
 /** @returns the atoms of an object, and how they refer to one another */
 export function splitObject(given: ObjectFile): SplitObject {
   const object = separateBundled(given)
-  let uses: ReadonlyMap<Atom, readonly DataUse[]> | undefined
-  const usesOf = (datum: Atom): readonly DataUse[] => {
-    uses ??= usesOfData(self, self.data.filter(looksIncidental))
-    return uses.get(datum) ?? []
-  }
+  const uses = lazy(() => usesOfData(self, self.data.filter(looksIncidental)))
+  const usesOf = (datum: Atom): readonly DataUse[] => uses().get(datum) ?? []
   const { atomsBySection, atomBySymbol } = splitSections(object, usesOf)
   const atoms = atomsBySection.flat()
   const none: readonly Atom[] = []
@@ -234,12 +231,11 @@ export function splitObject(given: ObjectFile): SplitObject {
       : none
 
   // Out-of-line code has no names; each snippet begins where something leads to.
-  let snippets: Map<Section, readonly number[]> | undefined
-  const snippetStarts = (section: Section): readonly number[] => {
+  const snippets = lazy(() => {
     const faults = [...told.entries.values()].flat().filter(({ table }) => table.name === '__ex_table')
-    snippets ??= findSnippets(object, target, refersInto, marksOf(object.sections.filter(isOutOfLine)), faults)
-    return snippets.get(section) ?? [0]
-  }
+    return findSnippets(object, target, refersInto, marksOf(object.sections.filter(isOutOfLine)), faults)
+  })
+  const snippetStarts = (section: Section): readonly number[] => snippets().get(section) ?? [0]
 
   const extent = (atom: Atom, offset: number): Extent => {
     const { section } = atom
@@ -269,11 +265,7 @@ export function splitObject(given: ObjectFile): SplitObject {
     const atom = atomAt(from, offset)
     return atom && told.entries.get(atom)?.find((entry) => entry.table === table && entry.start === place)
   }
-  let derived: typeof told.entries | undefined
-  const derivedEntries = (atom: Atom) => {
-    derived ??= readTables(object, ownerOf, isDerived).entries
-    return derived.get(atom) ?? noEntries
-  }
+  const derived = lazy(() => readTables(object, ownerOf, isDerived).entries)
   const byPlace = remembered((section: Section): EntryAt[] =>
     atomsOf(section)
       .flatMap((atom) => told.entries.get(atom) ?? noEntries)
@@ -282,7 +274,7 @@ export function splitObject(given: ObjectFile): SplitObject {
   )
   const entriesAbout = ({ section, start, end }: Extent): readonly TableEntry[] =>
     within(byPlace(section), start, end).map(({ entry }) => entry)
-  let referrers: SplitObject['referrers'] | undefined
+  const referrers = lazy(() => referrersIn(self))
   const self: SplitObject = {
     object,
     atoms,
@@ -291,16 +283,13 @@ export function splitObject(given: ObjectFile): SplitObject {
     atomsOf,
     atomOf: (symbol) => atomBySymbol[symbol.index],
     relocations: ({ section, start, end }) => within(object.relocations(section), start, end),
-    referrers: (atom) => {
-      referrers ??= referrersIn(self)
-      return referrers(atom)
-    },
+    referrers: (atom) => referrers()(atom),
     marksOf,
     refersInto,
     referredAtoms,
     target,
     instructionAt,
-    tableEntries: (atom) => [...derivedEntries(atom), ...(told.entries.get(atom) ?? noEntries)],
+    tableEntries: (atom) => [...(derived().get(atom) ?? noEntries), ...(told.entries.get(atom) ?? noEntries)],
     tellingEntries: (atom) => told.entries.get(atom) ?? noEntries,
     entriesAbout,
     extent,

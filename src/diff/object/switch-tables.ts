@@ -5,7 +5,7 @@
 // begins is seen from the code that uses it.
 import { isCode, relocationSize, relocationType } from '../../elf/format.ts'
 import { type ObjectFile, type Relocation, type Section, within } from '../../elf/read.ts'
-import { getOrInsertComputed } from '../../ground/remembered.ts'
+import { getOrInsertComputed, lazy } from '../../ground/remembered.ts'
 import { type Atom, lastFrom } from './atoms.ts'
 import { isColdPart } from './compiler-names.ts'
 
@@ -42,11 +42,7 @@ export function switchTables(
   atomAt: (section: Section, offset: number) => Atom | undefined,
   placeOf: (from: Section, relocation: Relocation) => number | undefined,
 ): SwitchTables {
-  let known: ReadonlyMap<Section, Tables> | undefined
-  const tablesOf = (section: Section): Tables | undefined => {
-    known ??= findTables(object, atomAt, placeOf)
-    return known.get(section)
-  }
+  const tables = lazy(() => findTables(object, atomAt, placeOf))
   const entryLeadsTo = ({ symbol, addend, offset, type }: Relocation, table: Table) => {
     const to = symbol.section
     if (to === undefined || !isCode(to)) return undefined
@@ -58,16 +54,16 @@ export function switchTables(
       const to = entry.symbol.section
       if (!isDistance(entry.type) || isCode(from) || to === undefined || !isCode(to)) return undefined
       if (atomAt(from, entry.offset)?.kind !== 'constant') return undefined
-      const table = lastFrom(tablesOf(from)?.list ?? [], entry.offset)
+      const table = lastFrom(tables().get(from)?.list ?? [], entry.offset)
       return table && entryLeadsTo(entry, table)
     },
     extentAt(section, place) {
-      const tables = tablesOf(section)
-      const table = lastFrom(tables?.list ?? [], place)
-      if (tables === undefined || table?.start !== place || !tables.shared.has(table.atom)) return undefined
+      const own = tables().get(section)
+      const table = lastFrom(own?.list ?? [], place)
+      if (own === undefined || table?.start !== place || !own.shared.has(table.atom)) return undefined
       let end = place
       for (const entry of within(object.relocations(section), place, table.atom.end)) {
-        const isNext = entry.offset === end && (end === place || lastFrom(tables.list, end) === table)
+        const isNext = entry.offset === end && (end === place || lastFrom(own.list, end) === table)
         if (!isNext || entryLeadsTo(entry, table) === undefined) break
         end += relocationSize(entry.type)
       }

@@ -5,6 +5,7 @@
 // has. What is left to choose from is not chosen.
 import { sectionFlag } from '../../elf/format.ts'
 import { addToSet } from '../../ground/grouped.ts'
+import { getOrInsertComputed, lazy } from '../../ground/remembered.ts'
 import { isCompilersName, sourceName } from '../object/compiler-names.ts'
 import { isIncidental } from '../object/diagnostic-data.ts'
 import { type Atom, isCode, type Marks, type SplitObject } from '../object/split-object.ts'
@@ -76,12 +77,10 @@ export function staticUsers(split: SplitObject): StaticUsers {
       addToSet(users, variable, origin(user))
       addToSet(code, variable, user)
     }
-  let calls: Map<string, Set<string>> | undefined
-  const readCalls = (): Map<string, Set<string>> => {
+  const calls = lazy(() => {
     const found = new Map<string, Set<string>>()
     for (const caller of split.functions) {
-      const callees = found.get(origin(caller)) ?? new Set()
-      found.set(origin(caller), callees)
+      const callees = getOrInsertComputed(found, origin(caller), () => new Set())
       for (const relocation of split.relocations(caller)) {
         const { section } = relocation.symbol
         if (section === undefined || !isCode(section)) continue
@@ -90,15 +89,11 @@ export function staticUsers(split: SplitObject): StaticUsers {
       }
     }
     return found
-  }
-  const known = () => {
-    calls ??= readCalls()
-    return calls
-  }
+  })
   return {
     of: (variable) => users.get(variable),
-    refers: (caller, callee) => known().get(caller)?.has(callee) ?? false,
-    has: (name) => known().has(name),
+    refers: (caller, callee) => calls().get(caller)?.has(callee) ?? false,
+    has: (name) => calls().has(name),
     code: (variables) => [...new Set([...variables].flatMap((variable) => [...(code.get(variable) ?? [])]))],
   }
 }

@@ -11,6 +11,7 @@ import type { FileBytes } from '../../elf/open.ts'
 import { type ObjectFile, readObject } from '../../elf/read.ts'
 import type { ObjectDraft } from '../../elf/write.ts'
 import type { Finding } from '../../ground/finding.ts'
+import { lazy } from '../../ground/remembered.ts'
 import { type CarriedItem, extract } from '../extraction.ts'
 import { isTraced } from '../roots.ts'
 
@@ -84,11 +85,8 @@ function isPlain({ report, replaced, doubtsLines }: ComparedPair): boolean {
 export function comparePair(before: ObjectFile, after: ObjectFile, unit: string): ComparedPair {
   const change = compareObjects(before, after, unit, { linesMoved: true })
   const judgesHooks = isTraced(change.before)
-  let defined: ReadonlySet<string> | undefined
-  const has = (_: string, name: string) => {
-    defined ??= new Set(before.symbols.filter(isDefined).map((symbol) => symbol.name))
-    return defined.has(name)
-  }
+  const defined = lazy(() => new Set(before.symbols.filter(isDefined).map((symbol) => symbol.name)))
+  const has = (_: string, name: string) => defined().has(name)
   const extraction = extract([{ change, object: unit }], { has, judgesHooks })
   const { draft, carried } = extraction
   const findings = [...change.findings, ...extraction.findings, ...leftOut(change, carried)]

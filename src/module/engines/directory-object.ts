@@ -4,7 +4,7 @@
 
 import { isDirective } from '../../diff/directives.ts'
 import { isInitOrExit, lastingSection } from '../../diff/object/init-sections.ts'
-import { type Atom, type SplitObject, splitObject } from '../../diff/object/split-object.ts'
+import { type Atom, splitObject } from '../../diff/object/split-object.ts'
 import { sectionFlag } from '../../elf/format.ts'
 import type { ElfSymbol, ObjectFile, Section } from '../../elf/read.ts'
 import { redraft } from '../../elf/redraft.ts'
@@ -12,6 +12,7 @@ import { type ObjectDraft, type SymbolDraft, undefinedSymbol } from '../../elf/w
 import type { Reference } from '../../extract/extraction.ts'
 import { Namesakes } from '../../extract/namesakes.ts'
 import type { Finding } from '../../ground/finding.ts'
+import { lazy } from '../../ground/remembered.ts'
 import type { KernelNames } from '../../match/names.ts'
 import { Binder, type Binding } from '../bind/bind.ts'
 import { loadBootConstants } from '../bind/boot-constants.ts'
@@ -64,7 +65,7 @@ class DirectoryLinker {
   /** The file that defines each global name. */
   private readonly definers = new Map<string, string>()
   private readonly namesakes = new Namesakes()
-  private unitOfWrapper: SplitObject | undefined
+  private readonly outside = lazy(() => splitObject(this.skeleton))
 
   constructor(
     private readonly files: readonly CompiledFile[],
@@ -201,11 +202,6 @@ class DirectoryLinker {
     const reference: Reference = { name, from, unit, definition, change, needed }
     this.references.set(symbol, reference)
     return reference
-  }
-
-  private outside(): SplitObject {
-    this.unitOfWrapper ??= splitObject(this.skeleton)
-    return this.unitOfWrapper
   }
 
   /** An ambiguous name can be told by LIVEPATCH_SYMBOL. */

@@ -30,25 +30,12 @@ export interface CarriedDifference {
 }
 
 /**
- * Compares function `name` of one object with `as` of another.
+ * Compares functions of two objects.
  * @param one the object of the whole unit
  * @param other the object of an extract of the unit's source
- * @param nameOf what a symbol of `other` is called in `one`; by default `as` is `name`, and all others are themselves
- */
-export function compareFunction(
-  one: ObjectFile,
-  other: ObjectFile,
-  name: string,
-  as: string,
-  nameOf: (symbol: string) => string = (symbol) => (symbol === as ? name : symbol),
-): Agreement {
-  return compareFunctions(one, other, [{ name, as }], nameOf).get(name)!
-}
-
-/**
- * Compares several functions at once, which are looked for in each object only once.
  * @param functions what each is called in `one` and in `other`
- * @param nameOf as above; by default the functions' own names
+ * @param nameOf what a symbol of `other` is called in `one`; by default the functions have their names, and all others
+ * are themselves
  * @returns the agreement of each, by its name in `one`
  */
 export function compareFunctions(

@@ -4,6 +4,7 @@
 import type { MacroUses } from '../../c/expanded/macro-uses.ts'
 import { attributeEnd, parseDeclaration } from '../../c/tokens/declarators.ts'
 import { closing, isOpening } from '../../c/tokens/lexer.ts'
+import { lazy } from '../../ground/remembered.ts'
 import type { Attribute } from '../view/attributes.ts'
 import type { SourceRequest } from '../view/request.ts'
 import type { Item } from '../view/unit-view.ts'
@@ -13,7 +14,17 @@ import type { Closure } from './closure.ts'
 
 export class CopiedFunctions {
   /** How often each function is called in the output. */
-  #calls: ReadonlyMap<string, number> | undefined
+  readonly #calls = lazy(() => {
+    const calls = new Map<string, number>()
+    for (const { tokens, declaration } of this.closure.whole) {
+      const { body } = declaration
+      for (let at = body?.from ?? tokens.length; at < tokens.length; at++) {
+        const { kind, text } = tokens[at]!
+        if (kind === 'name' && tokens[at + 1]?.text === '(') calls.set(text, (calls.get(text) ?? 0) + 1)
+      }
+    }
+    return calls
+  })
 
   /** @param inlining of the request */
   constructor(
@@ -41,7 +52,7 @@ export class CopiedFunctions {
       this.attributesFor(item, name).some((one) => /inline$/.test(one.name))
     const word = says ? undefined : this.inlining?.(name)
     // What is called in one place goes there anyway.
-    return word === undefined || (word === 'inline' && this.#callsOf(name) < 2) ? '' : `${word} `
+    return word === undefined || (word === 'inline' && (this.#calls().get(name) ?? 0) < 2) ? '' : `${word} `
   }
 
   inliningEdits(item: Item, name: string): Edit[] {
@@ -50,21 +61,6 @@ export class CopiedFunctions {
     return token === undefined || word === ''
       ? []
       : [{ from: token.start, to: token.end, text: `static ${word.trim()}` }]
-  }
-
-  #callsOf(name: string): number {
-    if (this.#calls === undefined) {
-      const calls = new Map<string, number>()
-      for (const { tokens, declaration } of this.closure.whole) {
-        const { body } = declaration
-        for (let at = body?.from ?? tokens.length; at < tokens.length; at++) {
-          const { kind, text } = tokens[at]!
-          if (kind === 'name' && tokens[at + 1]?.text === '(') calls.set(text, (calls.get(text) ?? 0) + 1)
-        }
-      }
-      this.#calls = calls
-    }
-    return this.#calls.get(name) ?? 0
   }
 
   /** Takes `static` and the like off a function that gets a name of its own and is called from elsewhere. */

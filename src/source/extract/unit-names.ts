@@ -4,7 +4,7 @@
 import { isWritten } from '../../c/expanded/local-statics.ts'
 import { type Use, usesOf } from '../../c/expanded/name-uses.ts'
 import { wordsOf } from '../../c/tokens/lexer.ts'
-import { getOrInsertComputed } from '../../ground/remembered.ts'
+import { getOrInsertComputed, lazy } from '../../ground/remembered.ts'
 import { definitionAmong, definitionOf } from '../view/declared-names.ts'
 import { pointersInHeaders } from '../view/pointed-types.ts'
 import type { Item, View } from '../view/unit-view.ts'
@@ -18,7 +18,7 @@ export class UnitNames {
   readonly #index: ReadonlyMap<string, readonly Item[]>
   readonly #uses = new Map<Item, readonly Use[]>()
   #assembled: ReadonlySet<string> | undefined
-  #pointers: ReadonlyMap<string, readonly Item[]> | undefined
+  readonly #pointers = lazy(() => pointersInHeaders(this.view, this.#index))
 
   constructor(private readonly view: View) {
     this.items = view.chunks.flatMap((chunk) => chunk.items)
@@ -65,8 +65,7 @@ export class UnitNames {
 
   /** The types of the unit to which a header's declaration of a name leads by a pointer. */
   typesBehind(name: string): readonly Item[] {
-    this.#pointers ??= pointersInHeaders(this.view, this.#index)
-    return this.#pointers.get(name) ?? []
+    return this.#pointers().get(name) ?? []
   }
 
   /** Whether assembly beside the functions has a name, and may be what defines it. */

@@ -8,6 +8,7 @@ import type { Declarator } from '../../c/tokens/declarators.ts'
 import { type Token, wordsOf } from '../../c/tokens/lexer.ts'
 import { spell } from '../../c/tokens/spelling.ts'
 import type { Directive } from '../../c/written/written-lines.ts'
+import { lazy } from '../../ground/remembered.ts'
 import { definitionOf, isInline, isOnlyForInlining } from '../view/declared-names.ts'
 import type { RunningSymbol, SourceRequest, SourceUnit } from '../view/request.ts'
 import { type Chunk, type Item, isDeclaredByHeaders, type View } from '../view/unit-view.ts'
@@ -67,7 +68,7 @@ class SourceWriter {
   /** How the running kernel's static variables are declared. */
   readonly #localText: LocalText
   readonly #pieces: Piece[] = []
-  #used: ReadonlySet<Directive> | undefined
+  readonly #used = lazy(() => this.#definitions.kept())
 
   constructor(
     private readonly view: View,
@@ -121,10 +122,7 @@ class SourceWriter {
         for (const word of wordsOf(argument)) this.#definitions.collectState(word, from)
   }
 
-  readonly #keeps = (directive: Directive): boolean => {
-    this.#used ??= this.#definitions.kept()
-    return this.#used.has(directive)
-  }
+  readonly #keeps = (directive: Directive): boolean => this.#used().has(directive)
 
   /** The pieces of a chunk; which #defines stay in it is known only when all is written. */
   #chunk(one: Chunk) {

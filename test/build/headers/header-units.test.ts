@@ -90,8 +90,7 @@ async function find(sources: readonly string[], ...changes: FileChange[]): Promi
   rmSync(shadow, { recursive: true, force: true })
   const files = changes.map(({ path: file, after }) => ({ path: file, text: after }))
   makeShadow(root, shadow, files, climbedDirectories(survey, sources))
-  const sides = { before: root, after: shadow, scratch: path.join(dir, 'text') }
-  const reached = await narrowUnits(job, kernel, candidates.units, sides, () => {})
+  const reached = await narrowUnits(job, { kernel, shadow, dir }, candidates.units)
   return {
     considered: candidates.considered.length,
     candidates: candidates.units.map(({ source }) => source),

@@ -2,7 +2,7 @@
 // A function's landing pad is taken away for a comparison, and nothing else changes.
 import { expect, test } from 'vitest'
 import { hasEndbr, withoutEndbr } from '../../../src/module/link/without-endbr.ts'
-import { compareFunction } from '../../../src/source/compare/same-code.ts'
+import { compareFunctions } from '../../../src/source/compare/same-code.ts'
 import { compile } from '../../objects.ts'
 
 const text = (storage: string, name: string) => `
@@ -19,8 +19,9 @@ test.each([[[branch]], [[branch, room]]])('with %s', (flags) => {
   const before = compile(text('static', 'f'), ...packed, ...flags)
   const after = compile(text('', 'livepatch_f'), ...packed, ...flags)
   expect([hasEndbr(before, 'f'), hasEndbr(after, 'livepatch_f')]).toEqual([false, true])
-  expect(compareFunction(before, after, 'f', 'livepatch_f').identical).toBe(false)
+  const renamed = [{ name: 'f', as: 'livepatch_f' }]
+  expect(compareFunctions(before, after, renamed).get('f')?.identical).toBe(false)
   const bare = withoutEndbr(after, new Set(['livepatch_f']))
   expect(hasEndbr(bare, 'livepatch_f')).toBe(false)
-  expect(compareFunction(before, bare, 'f', 'livepatch_f')).toEqual({ identical: true, carried: [] })
+  expect(compareFunctions(before, bare, renamed).get('f')).toEqual({ identical: true, carried: [] })
 })

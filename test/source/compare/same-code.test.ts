@@ -2,7 +2,7 @@
 // Functions of a whole unit against the same functions of extracts of it, as compilers make them.
 import { describe, expect, test } from 'vitest'
 import { readObject } from '../../../src/elf/read.ts'
-import { type Agreement, compareFunction, compareFunctions } from '../../../src/source/compare/same-code.ts'
+import { type Agreement, compareFunctions } from '../../../src/source/compare/same-code.ts'
 import { kernelWords } from '../../cases.ts'
 import { compilers, compileWith } from '../../objects.ts'
 
@@ -14,7 +14,7 @@ const newest = (family: string) => compilers.filter((name) => name.startsWith(fa
 const gcc = newest('gcc')[0]!
 
 function agreement(unit: string, extract: string, name: string, as = name, compiler = gcc): Agreement {
-  return compareFunction(object(compiler, unit), object(compiler, extract), name, as)
+  return compareFunctions(object(compiler, unit), object(compiler, extract), [{ name, as }]).get(name)!
 }
 
 const same = { identical: true, carried: [] }
