@@ -8,9 +8,8 @@ import { keepFile } from '../ground/kept-file.ts'
 import { withLock } from '../ground/lock.ts'
 import { stampOfAll } from '../ground/stamp.ts'
 import type { Kernel } from '../kernel/kernel.ts'
-import { openModule } from '../kernel/modules.ts'
 import { type CallGraph, type CallTable, callGraph, readCalls } from './call-graph.ts'
-import { mapKernel, mapModule } from './code-map.ts'
+import { mapKernel } from './code-map.ts'
 
 /** Raised whenever what is kept, or what is read from the code, changes. */
 const format = 'inarch-calls-2'
@@ -96,12 +95,4 @@ export async function openCallGraph(job: Job, kernel: Kernel): Promise<CallGraph
     (await readKept(file, stamp)) ??
     (await withLock(file, { signal: job.signal }, async () => (await readKept(file, stamp)) ?? (await read())))
   )
-}
-
-/**
- * Who calls whom in a module; what it takes from elsewhere is a function of size 0.
- * @throws Fault `usage/module-unknown`
- */
-export async function openModuleCalls(kernel: Kernel, module: string): Promise<CallGraph> {
-  return callGraph(readCalls(mapModule(await openModule(kernel, module), `${module}.ko`)))
 }

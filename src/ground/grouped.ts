@@ -7,6 +7,12 @@ export function addTo<K, V>(lists: Map<K, V[]>, key: K, value: V): void {
   getOrInsertComputed(lists, key, () => []).push(value)
 }
 
+/** Adds a value to the list of its key, unless it is there. */
+export function addOnce<K, V>(lists: Map<K, V[]>, key: K, value: V): void {
+  const list = getOrInsertComputed(lists, key, () => [])
+  if (!list.includes(value)) list.push(value)
+}
+
 /** Adds a value to the set of its key. */
 export function addToSet<K, V>(sets: Map<K, Set<V>>, key: K, value: V): void {
   getOrInsertComputed(sets, key, () => new Set()).add(value)

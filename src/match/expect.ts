@@ -80,22 +80,17 @@ export function expectationOf(unit: SplitObject, atom: Atom): Expectation {
   return { parts: [main!, ...others] }
 }
 
+const forms: Readonly<Record<number, FieldForm>> = {
+  [relocationType.abs64]: 'wide',
+  [relocationType.abs32]: 'unsigned',
+  [relocationType.abs32s]: 'signed',
+  [relocationType.pc64]: 'far',
+  // Between functions of one section.
+  [relocationType.pc8]: 'short',
+}
+
 function formOf(type: number): FieldForm | undefined {
-  switch (type) {
-    case relocationType.abs64:
-      return 'wide'
-    case relocationType.abs32:
-      return 'unsigned'
-    case relocationType.abs32s:
-      return 'signed'
-    case relocationType.pc64:
-      return 'far'
-    // Between functions of one section.
-    case relocationType.pc8:
-      return 'short'
-    default:
-      return isPcRelative(type) && !isThreadLocal(type) ? 'near' : undefined
-  }
+  return forms[type] ?? (isPcRelative(type) && !isThreadLocal(type) ? 'near' : undefined)
 }
 
 function leads(

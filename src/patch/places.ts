@@ -3,6 +3,7 @@
 // So the search is linear (Knuth, Morris, Pratt: "Fast pattern matching in strings"), and all of it for a patch has a
 // budget.
 import { Fault } from '../ground/fault.ts'
+import { getOrInsertComputed } from '../ground/remembered.ts'
 
 /** Lines that may be looked at for one set of patches: a large real one takes a hundredth of it. */
 const budget = 100_000_000
@@ -34,11 +35,7 @@ export class Numbered {
   private readonly lines: Int32Array
 
   constructor(lines: readonly { readonly text: string }[]) {
-    this.lines = Int32Array.from(lines, ({ text }) => {
-      const number = this.numbers.get(text) ?? this.numbers.size
-      this.numbers.set(text, number)
-      return number
-    })
+    this.lines = Int32Array.from(lines, ({ text }) => getOrInsertComputed(this.numbers, text, () => this.numbers.size))
   }
 
   /** -1 stands for what is in no line. */

@@ -26,8 +26,6 @@ export type Sleeper =
   /** Processes sleep in these functions, which it is or calls. */
   | { readonly kind: 'call'; readonly waits: readonly string[] }
 
-export type Sleepers = ReadonlyMap<number, Sleeper>
-
 /** The ways in which a task gives up its processor until something happens. Locks are not among them. */
 const waiting = /^(?:io_)?schedule(?:_timeout|_hrtimeout|_preempt_disabled)?(?:_\w+)?$|^do_nanosleep$|^wait_woken$/
 const notWaiting = /^schedule_(?:tail|idle|work|delayed|on_each|user|page|debug)/

@@ -362,6 +362,7 @@ function proofOf(
     ],
   }
   if (staged.request.requireCoverage === true && !broken) failures.push(...coverageFailures(coverage))
+  const { accelerator, cpus, memory, processor, parameters } = guest
   return {
     format: 'inarch-proof-2',
     verdict: failures.length > 0 ? 'failed' : covers(coverage) ? 'proven' : 'loaded',
@@ -370,13 +371,7 @@ function proofOf(
     module: provenModule(subject),
     over: over.map((one, index) => ({ ...provenModule(one), outcome: olderOutcome(orders, index) })),
     kernel: { release: kernel.release, version: kernel.version },
-    machine: {
-      accelerator: guest.accelerator,
-      cpus: guest.cpus,
-      memory: guest.memory,
-      ...(guest.processor === undefined ? {} : { processor: guest.processor }),
-      parameters: guest.parameters,
-    },
+    machine: { accelerator, cpus, memory, ...defined({ processor }), parameters },
     boots: consoles.length,
     bootMs,
     orders,

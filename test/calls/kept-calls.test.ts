@@ -3,7 +3,7 @@
 import { copyFileSync, readFileSync, utimesSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
 import { beforeEach, expect, test } from 'vitest'
-import { openCallGraph, openModuleCalls } from '../../src/calls/kept-calls.ts'
+import { openCallGraph } from '../../src/calls/kept-calls.ts'
 import { type Job, silentJournal } from '../../src/ground/job.ts'
 import type { Kernel } from '../../src/kernel/kernel.ts'
 import { linkedKernel } from './linked-kernel.ts'
@@ -63,11 +63,4 @@ test.each([
   writeFileSync(kept, spoil(readFileSync(kept)))
   expect(await callers('leaf')).toEqual({ by: ['caller'], wasRead: true })
   expect(await callers('leaf')).toEqual({ by: ['caller'], wasRead: false })
-})
-
-test('of a module that the kernel does not have ends in a sentence', async () => {
-  await expect(openModuleCalls(kernel, 'nothing')).rejects.toMatchObject({
-    kind: 'usage',
-    code: 'module-unknown',
-  })
 })

@@ -59,7 +59,6 @@ async function refusing(from: string, to: string, source = 'a.c'): Promise<strin
     mayInclude: () => [],
     typicalOfModules: () => undefined,
     assembly: () => [],
-    count: 1,
     stamp: '',
   }
   const none = { image: '', vmlinux: '', systemMap: '', modulesRoot: '', symvers: '', config: '', dir }

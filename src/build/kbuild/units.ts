@@ -54,8 +54,6 @@ export interface Units {
   all(): Unit[]
   /** Every file of assembly. */
   assembly(): Assembly[]
-  /** How many units there are. */
-  readonly count: number
   /** Changes when what kbuild's answers come from does; empty when that is not known. */
   readonly stamp: string
 }
@@ -173,7 +171,6 @@ function parseTable(text: string): Units {
         flags: argumentsOf(flags!),
       }))
     },
-    count: Number(text.slice(0, text.indexOf('\n')).split(fieldBreak)[1]),
     stamp: text.slice(0, text.indexOf('\n')).split(fieldBreak)[3] ?? '',
     mayInclude: (source) => listOf('I', path.posix.normalize(source)),
     find(source) {

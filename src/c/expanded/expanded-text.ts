@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // A unit after the preprocessor: the tokens that came from its main file, with the lines they came from, and the macros
 // of all its headers. It rests on the line markers and on -dD, which gcc and clang write alike.
+import { addOnce } from '../../ground/grouped.ts'
 import { type Token, tokenize } from '../tokens/lexer.ts'
 import { TopLevelSplitter } from '../tokens/top-level.ts'
 import { probeNumber } from '../written/written-lines.ts'
@@ -134,12 +135,10 @@ export function readExpanded(text: string, main: string): Expanded {
           const number = probeNumber(define[1]!)
           if (number !== undefined) reached.add(number)
           else {
-            const known = macros.get(define[1]!)
             if (file !== main) ofHeaders.add(define[1]!)
             if (file !== main && !definers.has(define[1]!)) definers.set(define[1]!, file)
             if (file.startsWith('<')) predefined.add(define[1]!)
-            if (known === undefined) macros.set(define[1]!, [define[2]!])
-            else if (!known.includes(define[2]!)) known.push(define[2]!)
+            addOnce(macros, define[1]!, define[2]!)
           }
         } else if (file === main && one.startsWith('#pragma ')) pragmas.push({ line, text: one.slice(8) })
         if (file === main) line++

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // The kernel's functions that are handed `__LINE__`, and which argument it is. A number that anybody else gets is no
 // line, whatever stands in front of it: a limit may follow a name, too. From the prototypes of 4.4 to 6.12.
+import { addTo } from '../../ground/grouped.ts'
 
 /** They take `__FILE__` and `__LINE__` first (linux/kernel.h, asm-generic/bug.h, lockdep.h, rcupdate.h). */
 const takesFileAndLine =
@@ -61,8 +62,7 @@ const printers: readonly (readonly [format: number, functions: string])[] = [
 
 function byFunction(lists: readonly (readonly [argument: number, functions: string])[]) {
   const found = new Map<string, number[]>()
-  for (const [argument, functions] of lists)
-    for (const name of functions.split(' ')) found.set(name, [...(found.get(name) ?? []), argument])
+  for (const [argument, functions] of lists) for (const name of functions.split(' ')) addTo(found, name, argument)
   return found
 }
 

@@ -80,10 +80,8 @@ function take(from: PartBuilder, other: PartBuilder, section: number, amount: nu
 
 function partsOf({ before, after }: Differing): { before: Part; after: Part } | undefined {
   const [b, a] = [partBuilder(before), partBuilder(after)]
-  for (const [one, other] of [
-    [b, a],
-    [a, b],
-  ] as const)
+  const sides = [[b, a] as const, [a, b] as const]
+  for (const [one, other] of sides)
     for (let section = 1; section < one.sections.length; section++)
       if (one.scanned.differs[section] === 1 && one.scanned.roles[section] === role.ordinary)
         take(one, other, section, share.whole)
@@ -93,10 +91,7 @@ function partsOf({ before, after }: Differing): { before: Part; after: Part } | 
   // The tables' rows about a section lead to more sections, which have rows.
   for (let grew = true; grew; ) {
     grew = false
-    for (const [one, other] of [
-      [b, a],
-      [a, b],
-    ] as const) {
+    for (const [one, other] of sides) {
       while (one.open.length > 0) if (!follow(one, other, one.open.pop()!)) return undefined
       if (!takeRows(one, other)) return undefined
     }

@@ -137,12 +137,10 @@ export function matchSections(before: Outline, after: Outline): IndexMatches | u
     before.flags[b] === after.flags[a] &&
     isSameText(nameOfSection(before, b), nameOfSection(after, a))
   pairInOrder(listBefore, listAfter, agree, matches)
-  const nameOf = (side: 'before' | 'after', index: number) =>
-    textAt(
-      ...(side === 'before'
-        ? ([before, nameOfSection(before, index)] as const)
-        : ([after, nameOfSection(after, index)] as const)),
-    )
+  const nameOf = (side: 'before' | 'after', index: number) => {
+    const outline = side === 'before' ? before : after
+    return textAt(outline, nameOfSection(outline, index))
+  }
   pairByName(listBefore, listAfter, nameOf, agree, matches)
   const left = new Set<string>()
   for (const index of listBefore) if (matches.after[index]! < 0) left.add(nameOf('before', index))

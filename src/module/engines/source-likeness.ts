@@ -6,9 +6,10 @@ import path from 'node:path'
 import { compileSide, shadowFiles } from '../../build/compiler/compile-unit.ts'
 import type { Unit } from '../../build/kbuild/units.ts'
 import { stem } from '../../diff/object/compiler-names.ts'
-import { type ObjectFile, readObject } from '../../elf/read.ts'
+import { readObject } from '../../elf/read.ts'
 import type { Job } from '../../ground/job.ts'
 import { attributeFlag, readAttributes } from '../../source/compare/function-attributes.ts'
+import type { BothSides } from '../../source/compare/likeness.ts'
 import {
   byItself,
   compilesByItself,
@@ -70,13 +71,11 @@ export async function sourceLikeness(
 /** Compiles the unit as a tree has it, or a file in its place. */
 type Compiler = (tree: string, file?: string) => Promise<IsolatedCompilation | undefined>
 
-export interface Sides {
-  readonly unit: ObjectFile
-  readonly extract: ObjectFile
-}
-
 /** A function whose address the wrapper has begins with a landing pad, also where it was private. */
-export function withoutAddedEndbr({ unit, extract }: Sides, wanted: readonly { name: string; as: string }[]): Sides {
+export function withoutAddedEndbr(
+  { unit, extract }: BothSides,
+  wanted: readonly { name: string; as: string }[],
+): BothSides {
   const onlyHere = wanted.filter(({ name, as }) => hasEndbr(extract, as) && !hasEndbr(unit, name))
   return { unit, extract: withoutEndbr(extract, new Set(onlyHere.map(({ as }) => as))) }
 }

@@ -31,25 +31,24 @@ export interface Contents {
 /** Findings about what this kernel's livepatch is too old for. */
 export function unsupported(layout: Layout, { callbacks, states }: Contents): Finding[] {
   const findings: Finding[] = []
+  const refuse = (rule: string, { name, unit }: { name: string; unit: string }, why: string, since: string) =>
+    findings.push({ severity: 'error', rule, symbol: name, unit, message: `${why} (Linux ${since} or later)` })
   const [callback] = callbacks
   if (callback !== undefined && layout.object.callbacks === undefined)
-    findings.push({
-      severity: 'error',
-      rule: 'callbacks-unsupported',
-      symbol: callback.name,
-      unit: callback.unit,
-      message: `The patch has a ${callback.kind} callback, and this kernel's livepatch has none (Linux 4.15 or later)`,
-    })
+    refuse(
+      'callbacks-unsupported',
+      callback,
+      `The patch has a ${callback.kind} callback, and this kernel's livepatch has none`,
+      '4.15',
+    )
   const [state] = states
   if (state !== undefined && layout.patch.states === undefined)
-    findings.push({
-      severity: 'error',
-      rule: 'states-unsupported',
-      symbol: state.name,
-      unit: state.unit,
-      message:
-        `The patch declares the state ${state.name}, and this kernel's livepatch knows none (Linux ` + '5.4 or later)',
-    })
+    refuse(
+      'states-unsupported',
+      state,
+      `The patch declares the state ${state.name}, and this kernel's livepatch knows none`,
+      '5.4',
+    )
   return findings
 }
 

@@ -8,6 +8,7 @@ import { sourceName } from '../../diff/object/compiler-names.ts'
 import { isInitOrExit } from '../../diff/object/init-sections.ts'
 import type { Atom, SplitObject } from '../../diff/object/split-object.ts'
 import type { Finding } from '../../ground/finding.ts'
+import { addOnce } from '../../ground/grouped.ts'
 import type { FileChange } from '../../patch/patch.ts'
 import { compareTexts, type TextChange } from './changed-items.ts'
 import { dataFindings, otherFindings } from './data-change.ts'
@@ -131,10 +132,7 @@ function changedFunctions(text: TextChange, compared: Change): Map<string, strin
   const { directives, before, after, changed, copied } = compared
   const found = new Map<string, string[]>()
   const add = (name: string, reason: string) => {
-    if (isIgnored(compared, name)) return
-    const known = found.get(name)
-    if (known === undefined) found.set(name, [reason])
-    else if (!known.includes(reason)) known.push(reason)
+    if (!isIgnored(compared, name)) addOnce(found, name, reason)
   }
   const usersOf = (word: string) => text.before.itemsWith(word).flatMap((item) => text.before.functionName(item) ?? [])
   const isDatum = (name: string) => before.data.some((atom) => atom.name === name)

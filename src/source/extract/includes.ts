@@ -6,7 +6,7 @@ import type { Expanded } from '../../c/expanded/expanded-text.ts'
 import { parseDeclaration } from '../../c/tokens/declarators.ts'
 import { type Token, tokenize } from '../../c/tokens/lexer.ts'
 import { declarationsIn } from '../../c/tokens/top-level.ts'
-import { grouped } from '../../ground/grouped.ts'
+import { addTo, grouped } from '../../ground/grouped.ts'
 
 /** An #include of the main file. */
 interface Direct {
@@ -25,8 +25,7 @@ export function neededIncludes(expanded: Expanded, words: ReadonlySet<string>): 
     from === undefined && file !== undefined ? [{ line, file }] : [],
   )
   const edges = new Map<string, string[]>()
-  for (const { from, file } of includes)
-    if (from !== undefined && file !== undefined) edges.set(from, [...(edges.get(from) ?? []), file])
+  for (const { from, file } of includes) if (from !== undefined && file !== undefined) addTo(edges, from, file)
   const reach = (file: string): Set<string> => {
     const found = new Set([file])
     for (const one of found) for (const next of edges.get(one) ?? []) found.add(next)

@@ -4,6 +4,7 @@
 import { isWritten } from '../../c/expanded/local-statics.ts'
 import { type Use, usesOf } from '../../c/expanded/name-uses.ts'
 import { wordsOf } from '../../c/tokens/lexer.ts'
+import { addOnce } from '../../ground/grouped.ts'
 import { getOrInsertComputed, lazy } from '../../ground/remembered.ts'
 import { definitionAmong, definitionOf } from '../view/declared-names.ts'
 import { pointersInHeaders } from '../view/pointed-types.ts'
@@ -108,16 +109,11 @@ export class UnitNames {
 /** The names that each declaration of the file declares: `struct x` as `t x`, all others as `o x`. */
 function indexOf(items: readonly Item[]): Map<string, Item[]> {
   const index = new Map<string, Item[]>()
-  const put = (key: string, item: Item) => {
-    const list = index.get(key)
-    if (list === undefined) index.set(key, [item])
-    else if (list.at(-1) !== item) list.push(item)
-  }
   for (const item of items) {
     const { declarators, tags, enumerators, body } = item.declaration
-    for (const { name } of body === undefined ? declarators : declarators.slice(0, 1)) put(`o ${name}`, item)
-    for (const name of enumerators) put(`o ${name}`, item)
-    for (const { name, isDefined, at } of tags) if (isDefined || isForward(item, at)) put(`t ${name}`, item)
+    for (const { name } of body === undefined ? declarators : declarators.slice(0, 1)) addOnce(index, `o ${name}`, item)
+    for (const name of enumerators) addOnce(index, `o ${name}`, item)
+    for (const { name, isDefined, at } of tags) if (isDefined || isForward(item, at)) addOnce(index, `t ${name}`, item)
   }
   return index
 }

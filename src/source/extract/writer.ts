@@ -156,10 +156,7 @@ class SourceWriter {
 
   #verbatim(one: Chunk, needed: readonly Item[]) {
     const target = needed.find((item) => this.closure.targets.get(item.declaration.declarators[0]?.name ?? '') === item)
-    const edits = needed.flatMap((item) => this.#editsOf(item))
-    const kept = one.tokens.filter(({ start }) => !edits.some(({ from, to }) => start >= from && start < to))
-    for (const edit of edits) this.#definitions.collect(tokensOfEdit(edit, one.from))
-    this.#definitions.collect(kept)
+    const edits = this.#editsIn(one.tokens, needed, one.from)
     const top =
       target === undefined &&
       needed.every((item) => item.declaration.body === undefined && item.declaration.tags.length === 0)
@@ -186,11 +183,7 @@ class SourceWriter {
 
   /** A system call as it is written; macros give its functions their names. */
   #systemCall(one: Chunk, needed: readonly Item[]) {
-    const edits = needed.flatMap((item) => this.#editsOf(item))
-    for (const edit of edits) this.#definitions.collect(tokensOfEdit(edit, one.from))
-    this.#definitions.collect(
-      one.tokens.filter(({ start }) => !edits.some(({ from, to }) => start >= from && start < to)),
-    )
+    const edits = this.#editsIn(one.tokens, needed, one.from)
     const top = withComment(this.#written, this.#comments, one.from)
     const names = needed.flatMap(({ declaration }) =>
       declaration.declarators.slice(0, 1).flatMap(({ name }) => (this.#renamed.has(name) ? [name] : [])),
@@ -326,9 +319,7 @@ class SourceWriter {
     }
     this.#definitions.collectSpelled(tokens.slice(0, declarationEnd))
     const inner = tokensIn(own, place)
-    const edits = this.#editsOf(item)
-    for (const edit of edits) this.#definitions.collect(tokensOfEdit(edit, own.from))
-    this.#definitions.collect(inner.filter(({ start }) => !edits.some(({ from, to }) => start >= from && start < to)))
+    const edits = this.#editsIn(inner, [item], own.from)
     const text = () => {
       const all = [...edits, ...this.#renames([item], inner, 'body')]
       const [start, end] = [inner[0]!.start, inner.at(-1)!.end]
@@ -368,6 +359,14 @@ class SourceWriter {
       to: end,
       text: this.#renamed.get(text)!,
     }))
+  }
+
+  /** The edits of declarations in some tokens; counts the macros of what they put there, and of what stays. */
+  #editsIn(tokens: readonly Token[], items: readonly Item[], line: number): Edit[] {
+    const edits = items.flatMap((item) => this.#editsOf(item))
+    for (const edit of edits) this.#definitions.collect(tokensOfEdit(edit, line))
+    this.#definitions.collect(tokens.filter(({ start }) => !edits.some(({ from, to }) => start >= from && start < to)))
+    return edits
   }
 
   #editsOf(item: Item): Edit[] {

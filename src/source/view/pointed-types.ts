@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // Types that a function comes to without a word of it: a header declares a pointer to a type of which only the unit has
 // the definition (`mm->notifier_subscriptions->lock`), and the function follows it.
+import { addOnce } from '../../ground/grouped.ts'
 import { type Item, isFromHeader, type View } from './unit-view.ts'
 
 /**
@@ -23,10 +24,7 @@ export function pointersInHeaders(
   for (let at = 0; at < headers.length; at += 2)
     for (const [, keyword, tag, name] of text.slice(headers[at]!, headers[at + 1]!).matchAll(pointer)) {
       const item = tags.get(`${keyword} ${tag}`)
-      if (item === undefined) continue
-      const known = found.get(name!)
-      if (known === undefined) found.set(name!, [item])
-      else if (!known.includes(item)) known.push(item)
+      if (item !== undefined) addOnce(found, name!, item)
     }
   return found
 }

@@ -62,7 +62,6 @@ function unitsOf(sources: readonly string[]): Units {
     mayInclude: () => [],
     typicalOfModules: () => undefined,
     assembly: () => [],
-    count: all.length,
     stamp: 'small',
   }
 }
