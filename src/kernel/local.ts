@@ -9,6 +9,7 @@
 import { createHash } from 'node:crypto'
 import {
   copyFileSync,
+  existsSync,
   linkSync,
   mkdirSync,
   readdirSync,
@@ -175,11 +176,7 @@ async function installModules(
   for (const line of (order?.toString('utf8') ?? '').split('\n').filter((line) => line !== '')) {
     // The kernel wrote `kernel/fs/x.ko` first, then `fs/x.ko`, and `fs/x.o` since 6.4.
     const name = line.replace(/^kernel\/(?=.*\.ko$)/, '').replace(/\.o$/, '.ko')
-    const plain = await stat(path.join(dir, name)).then(
-      () => true,
-      () => false,
-    )
-    const found = plain ? name : `kernel/${name}`
+    const found = existsSync(path.join(dir, name)) ? name : `kernel/${name}`
     const file = await need(dir, found, 'modules')
     if (path.relative(dir, file).startsWith('..'))
       throw new Fault('environment', 'build-incomplete', `${dir}/modules.order names ${line}, which is outside of it`)

@@ -29,10 +29,19 @@ function modulesDir(kernel: ModulePlace): string {
   return path.join(kernel.modulesRoot, 'lib/modules', kernel.release)
 }
 
-function softdepsOf(text: string, name: string): Module['softdeps'] {
+/** The lines of one of depmod's text files; none when it is missing. */
+export async function depmodLines(kernel: ModulePlace, name: string): Promise<string[]> {
+  const text = await readFile(path.join(modulesDir(kernel), name), 'utf8').catch((error: NodeJS.ErrnoException) => {
+    if (error.code === 'ENOENT') return ''
+    throw error
+  })
+  return text.split('\n')
+}
+
+function softdepsOf(lines: readonly string[], name: string): Module['softdeps'] {
   const pre: string[] = []
   const post: string[] = []
-  for (const line of text.split('\n')) {
+  for (const line of lines) {
     const [keyword, module, ...words] = line.trim().split(/\s+/)
     if (keyword !== 'softdep' || module === undefined || moduleName(module) !== name) continue
     let list: string[] | undefined
@@ -48,12 +57,7 @@ function softdepsOf(text: string, name: string): Module['softdeps'] {
 export async function findModule(kernel: ModulePlace, name: string): Promise<Module | undefined> {
   const dir = modulesDir(kernel)
   const wanted = moduleName(name)
-  const read = (file: string) =>
-    readFile(path.join(dir, file), 'utf8').catch((error: NodeJS.ErrnoException) => {
-      if (error.code === 'ENOENT') return ''
-      throw error
-    })
-  for (const line of (await read('modules.dep')).split('\n')) {
+  for (const line of await depmodLines(kernel, 'modules.dep')) {
     const colon = line.indexOf(':')
     if (colon < 0 || moduleName(line.slice(0, colon)) !== wanted) continue
     const needed = line
@@ -65,7 +69,7 @@ export async function findModule(kernel: ModulePlace, name: string): Promise<Mod
       file: path.join(dir, line.slice(0, colon)),
       // depmod lists them so that the last one has to come first.
       dependencies: needed.reverse().map((file) => path.join(dir, file)),
-      softdeps: softdepsOf(await read('modules.softdep'), wanted),
+      softdeps: softdepsOf(await depmodLines(kernel, 'modules.softdep'), wanted),
     }
   }
   return undefined

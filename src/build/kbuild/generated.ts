@@ -3,7 +3,7 @@
 // parsers, crc32table.h), which no package carries. kbuild makes them here, for one unit, in a shadow
 // tree; its rules for compiling do nothing meanwhile. They are kept in the kernel's directory.
 import { existsSync, readdirSync } from 'node:fs'
-import { mkdir, readdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises'
+import { mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises'
 import path from 'node:path'
 import { command } from '../../ground/command.ts'
 import type { Job } from '../../ground/job.ts'
@@ -105,13 +105,6 @@ function placeOf(kernel: Kernel, unit: Unit): string {
   return path.join(kernel.dir, 'generated', unit.object)
 }
 
-function isThere(place: string): Promise<boolean> {
-  return stat(place).then(
-    () => true,
-    () => false,
-  )
-}
-
 async function isCurrent(kernel: Kernel, unit: Unit, kept: string): Promise<boolean> {
   const stamps = await readFile(path.join(kept, stampFile), 'utf8').catch(() => '')
   return stamps !== '' && stamps === digestOfStamps(kernel.source, originsOf(kernel, unit))
@@ -128,7 +121,7 @@ export async function generatedFor(job: Job, kernel: Kernel, unit: Unit): Promis
 /** What was generated for a unit when it was compiled; empty when it needed nothing. */
 export async function generatedBefore(kernel: Kernel, unit: Unit): Promise<ShadowFile[]> {
   const kept = placeOf(kernel, unit)
-  if (!(await isThere(kept))) return []
+  if (!existsSync(kept)) return []
   const names = await readdir(kept, { recursive: true, withFileTypes: true })
   return await Promise.all(
     names

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // A small disk for proofs that need a file system: made in a plain file by the file system's own mkfs,
 // without root and without mounting it here.
-import { access, open } from 'node:fs/promises'
+import { existsSync } from 'node:fs'
+import { open } from 'node:fs/promises'
 import path from 'node:path'
 import { command } from '../../ground/command.ts'
 import { Fault } from '../../ground/fault.ts'
@@ -59,26 +60,16 @@ export function fileSystemWishes(type: string): readonly string[] {
   return makers[type]?.wishes ?? []
 }
 
-async function find(program: string): Promise<string | undefined> {
+function find(program: string): string | undefined {
   const dirs = [...(process.env['PATH'] ?? '').split(':'), '/usr/sbin', '/sbin']
-  for (const dir of dirs) {
-    const file = path.join(dir, program)
-    if (
-      path.isAbsolute(dir) &&
-      (await access(file).then(
-        () => true,
-        () => false,
-      ))
-    )
-      return file
-  }
-  return undefined
+  const dir = dirs.find((one) => path.isAbsolute(one) && existsSync(path.join(one, program)))
+  return dir && path.join(dir, program)
 }
 
 /** True when a disk of this type can be made on this machine. */
 export async function canMakeDisk(type: string): Promise<boolean> {
   const maker = makers[type]
-  return maker !== undefined && (await find(maker.program)) !== undefined
+  return maker !== undefined && find(maker.program) !== undefined
 }
 
 /**
@@ -91,7 +82,7 @@ export async function makeDisk(file: string, type: string, signal: AbortSignal):
     throw new Fault('usage', 'file-system-unknown', `A proof can't bring the file system ${type}`, {
       remedy: `Choose one of ${fileSystems.join(', ')}`,
     })
-  const program = await find(maker.program)
+  const program = find(maker.program)
   if (program === undefined)
     throw new Fault('environment', 'no-mkfs', `${maker.program} is not installed`, {
       remedy: `Install it with \`apt-get install ${maker.package}\``,

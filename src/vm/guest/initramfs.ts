@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // The guest's whole user space: busybox, our init, the live patch and the modules that it needs.
 // Not compressed: gzip saves 1 MB and costs as much time as it saves (measured, DESIGN's machine).
-import { access, readFile, writeFile } from 'node:fs/promises'
+import { existsSync } from 'node:fs'
+import { readFile, writeFile } from 'node:fs/promises'
 import path from 'node:path'
 import { segmentType } from '../../elf/format.ts'
 import { bytesAt, readSegments } from '../../elf/linked.ts'
@@ -39,15 +40,8 @@ function isStatic(bytes: Buffer): boolean {
 export async function findBusybox(signal?: AbortSignal): Promise<Busybox> {
   const dirs = new Set([...(process.env['PATH'] ?? '').split(':'), '/bin', '/usr/bin'])
   for (const dir of dirs) {
-    if (!path.isAbsolute(dir)) continue
     const file = path.join(dir, 'busybox')
-    if (
-      !(await access(file).then(
-        () => true,
-        () => false,
-      ))
-    )
-      continue
+    if (!path.isAbsolute(dir) || !existsSync(file)) continue
     const bytes = await readFile(file)
     if (!isStatic(bytes)) continue
     const { stdout } = await command(file, ['--list'], { ...(signal ? { signal } : {}), timeout: 10_000 })

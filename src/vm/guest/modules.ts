@@ -1,11 +1,7 @@
-// SPDX-License-Identifier: GPL-3.0-or-later
-// Which of the kernel's own modules the guest gets, and the indexes with which its modprobe finds them
-// when the kernel itself asks for one (request_module).
-import { readFile } from 'node:fs/promises'
 import path from 'node:path'
 import { Fault } from '../../ground/fault.ts'
 import type { Kernel } from '../../kernel/kernel.ts'
-import { findModule, readModule } from '../../kernel/modules.ts'
+import { depmodLines, findModule, readModule } from '../../kernel/modules.ts'
 import type { Entry } from './cpio.ts'
 
 export interface GuestModule {
@@ -21,26 +17,16 @@ const plain = (file: string) => file.replace(/\.(xz|zst|gz)$/, '')
 const kernelName = (name: string) => name.replaceAll('-', '_')
 const nameOf = (file: string) => kernelName(path.basename(plain(file), '.ko'))
 
-/** The lines of one of depmod's text files; none when it is missing. */
-async function index(kernel: Kernel, name: string): Promise<string[]> {
-  const file = path.join(kernel.modulesRoot, 'lib/modules', kernel.release, name)
-  const text = await readFile(file, 'utf8').catch((error: NodeJS.ErrnoException) => {
-    if (error.code === 'ENOENT') return ''
-    throw error
-  })
-  return text.split('\n')
-}
-
 /** True when the module is part of vmlinux in this kernel. */
 async function isBuiltIn(kernel: Kernel, name: string): Promise<boolean> {
-  return (await index(kernel, 'modules.builtin')).some((line) => nameOf(line) === kernelName(name))
+  return (await depmodLines(kernel, 'modules.builtin')).some((line) => nameOf(line) === kernelName(name))
 }
 
 /** Names of modules that a soft dependency can mean: a module, or what a `request_module` alias finds. */
 async function meant(kernel: Kernel, names: readonly string[]): Promise<string[]> {
   if (names.length === 0) return []
   const wanted = new Set(names.flatMap((name) => [kernelName(name), `crypto_${kernelName(name)}`]))
-  const aliased = (await index(kernel, 'modules.alias')).flatMap((line) => {
+  const aliased = (await depmodLines(kernel, 'modules.alias')).flatMap((line) => {
     const [word, alias = '', module = ''] = line.split(/\s+/)
     return word === 'alias' && wanted.has(kernelName(alias)) ? [module] : []
   })
@@ -100,7 +86,7 @@ export async function moduleEntries(kernel: Kernel, modules: readonly GuestModul
         .map((needed) => ` ${relative(needed)}`)
         .join('')}\n`,
   )
-  const alias = (await index(kernel, 'modules.alias')).filter((line) => names.has(line.split(/\s+/)[2] ?? ''))
+  const alias = (await depmodLines(kernel, 'modules.alias')).filter((line) => names.has(line.split(/\s+/)[2] ?? ''))
   const files: Entry[] = [
     { kind: 'file', path: `${base}/modules.dep`, bytes: Buffer.from(dep.join('')) },
     {
