@@ -1,3 +1,6 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// Assembly and linker scripts take in headers too. What they make of them can't be live patched, so a
+// header whose change shows in their preprocessed text is refused.
 import type { Finding } from '../../ground/finding.ts'
 import type { Job } from '../../ground/job.ts'
 import type { BuildTrees } from '../compiler/compile-unit.ts'

@@ -1,3 +1,6 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// Which of the kernel's own modules the guest gets, and the indexes with which its modprobe finds them
+// when the kernel itself asks for one (request_module).
 import path from 'node:path'
 import { Fault } from '../../ground/fault.ts'
 import type { Kernel } from '../../kernel/kernel.ts'
