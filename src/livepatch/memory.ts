@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // The code of the running kernel as run-pre matching wants it: memory by address, and the addresses that names stand
 // for.
+
+import { remembered } from '../ground/remembered.ts'
 import type { Running } from '../match/running.ts'
 import { hasBreakpoint, hasProbeJump, probeJumpSize, probeJumpTo } from '../x86/kprobe.ts'
 import type { Core } from './core.ts'
@@ -24,17 +26,12 @@ export function memoryOf(
   kprobes: readonly Kprobe[] | undefined,
 ): Memory {
   const unlisted = new Set<bigint>()
-  const known = new Map<string, readonly bigint[]>()
   const probes = kprobes && new Set(kprobes.map(({ address }) => address))
   return {
     live: true,
     unlisted,
     read: core.read,
-    addressesOf(name) {
-      const found = known.get(name) ?? symbols.meant(object, name)
-      known.set(name, found)
-      return found
-    },
+    addressesOf: remembered((name) => symbols.meant(object, name)),
     probed(address) {
       if (probes !== undefined) return probes.has(address)
       const found = looksProbed(core, symbols, address)

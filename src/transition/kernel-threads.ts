@@ -7,6 +7,7 @@ import type { CallGraph } from '../calls/call-graph.ts'
 import { type Flow, flowOf } from '../calls/code-flow.ts'
 import type { CodeMap } from '../calls/code-map.ts'
 import { addToSet } from '../ground/grouped.ts'
+import { remembered } from '../ground/remembered.ts'
 import { fentry } from '../x86/entry.ts'
 
 /** A function that is a thread's whole life, and the functions that start such threads. */
@@ -44,30 +45,24 @@ export const noReturn: ReadonlySet<string> = new Set([
 
 /** The flow of any function of a kernel object, each found out once. */
 export function flows(map: CodeMap, graph: CallGraph): (of: number) => Flow {
-  const known = new Map<number, Flow>()
   const ends = new Set([...noReturn].flatMap((name) => graph.named(name).map((of) => graph.starts[of] ?? 0)))
   // A cold part is the rest of its function; it is no way out of it.
   for (let of = 0; of < graph.count; of++) if (graph.name(of).endsWith('.cold')) ends.add(graph.starts[of] ?? 0)
   const hooks = new Set(graph.named(fentry).map((of) => graph.starts[of] ?? 0))
   const nothing: Flow = { calls: [], stores: [], returns: true }
-  return (of) => {
-    const seen = known.get(of)
-    if (seen !== undefined) return seen
+  return remembered((of) => {
     const start = graph.starts[of] ?? 0
     const region = map.regions.find(
       (one) => one.executable && start >= one.start && start < one.start + one.bytes.length,
     )
     const from = region === undefined ? 0 : start - region.start
-    const flow =
-      region === undefined
-        ? nothing
-        : flowOf(region.bytes, region.start, from, Math.min(from + (graph.sizes[of] ?? 0), region.bytes.length), {
-            returns: (target) => !ends.has(target),
-            keeps: (target) => hooks.has(target),
-          })
-    known.set(of, flow)
-    return flow
-  }
+    return region === undefined
+      ? nothing
+      : flowOf(region.bytes, region.start, from, Math.min(from + (graph.sizes[of] ?? 0), region.bytes.length), {
+          returns: (target) => !ends.has(target),
+          keeps: (target) => hooks.has(target),
+        })
+  })
 }
 
 /** @param bootCode tells of an address whether its code is thrown away when the kernel has started */

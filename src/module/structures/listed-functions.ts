@@ -4,6 +4,7 @@
 // kernel; what they begin with does not.
 import { relocationType, sectionFlag, sectionType } from '../../elf/format.ts'
 import type { ObjectFile, Relocation, Section } from '../../elf/read.ts'
+import { remembered } from '../../ground/remembered.ts'
 
 /** Offsets in `struct klp_func`, in `struct klp_object` and in `struct klp_patch`, in bytes. */
 const newFunction = 8
@@ -108,12 +109,7 @@ function objectsOf(object: ObjectFile): Place | undefined {
 export function listedFunctions(object: ObjectFile): ListedFunction[] | undefined {
   const objects = objectsOf(object)
   if (objects === undefined) return undefined
-  const entries = new Map<Section, FunctionEntry[]>()
-  const entriesOf = (section: Section) => {
-    const known = entries.get(section) ?? entriesIn(object, section)
-    entries.set(section, known)
-    return known
-  }
+  const entriesOf = remembered((section: Section) => entriesIn(object, section))
   const end = endOf(object, objects)
   const lists = pointersIn(object, objects.section).flatMap((pointer) => {
     if (pointer.offset < objects.offset + functionList || pointer.offset >= end) return []

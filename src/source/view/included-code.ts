@@ -8,6 +8,7 @@ import { parseDeclaration } from '../../c/tokens/declarators.ts'
 import { type Token, tokenize, withoutComments } from '../../c/tokens/lexer.ts'
 import { declarationsIn } from '../../c/tokens/top-level.ts'
 import type { Splices } from '../../c/written/written-lines.ts'
+import { remembered } from '../../ground/remembered.ts'
 import type { SourceUnit } from './request.ts'
 
 /** Finds the files to read in the place of `#include` lines: C files, and those in `wanted`, by their paths. */
@@ -60,12 +61,7 @@ export function filesWithCode(unit: SourceUnit, expanded: Expanded): ReadonlySet
   const isNear = (file: string) => path.dirname(path.normalize(file)) === dir
   // Of what is elsewhere, only lists of macros that the unit itself includes. A header that guards itself against being
   // read twice is none, and others may include it, too.
-  const lists = new Map<string, boolean>()
-  const isList = (file: string): boolean => {
-    const known = lists.get(file) ?? !isGuarded(path.resolve(unit.cwd, file))
-    lists.set(file, known)
-    return known
-  }
+  const isList = remembered((file: string) => !isGuarded(path.resolve(unit.cwd, file)))
   const near = expanded.parts.filter(({ files }) => files.every(isNear) || (files.length === 1 && isList(files[0]!)))
   // One after the other: what a file includes amid a declaration belongs to that declaration.
   const items = declarationsIn(near.map(({ start, end }) => tokenize(expanded.text, start, end)))
