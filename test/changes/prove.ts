@@ -39,7 +39,7 @@ function applied(text: string, { file, from, to }: Edit): string {
 }
 
 /** The change as a unified diff against this kernel's source. */
-export function diffOf(kernel: Kernel, change: Change): Buffer {
+export function diffOf(kernel: Kernel, change: Pick<Change, 'name' | 'edits'>): Buffer {
   const files = [...new Set(change.edits.map(({ file }) => file))]
   const parts = files.map((file) => {
     const original = path.join(kernel.source, file)

@@ -8,6 +8,7 @@ import type { Unit } from '../../build/kbuild/units.ts'
 import { stem } from '../../diff/object/compiler-names.ts'
 import { readObject } from '../../elf/read.ts'
 import type { Job } from '../../ground/job.ts'
+import type { SourceChange } from '../../source/change/source-change.ts'
 import { attributeFlag, readAttributes } from '../../source/compare/function-attributes.ts'
 import type { BothSides } from '../../source/compare/likeness.ts'
 import {
@@ -37,12 +38,13 @@ export function likenessKey({ unit, oldName }: Pick<PlannedFunction, 'unit' | 'o
 export async function sourceLikeness(
   job: Job,
   fix: CompiledFix,
-  { source, provenance, replacements, tree }: WrittenSource,
+  { source, provenance, replacements, changes, tree }: WrittenSource,
   objects: readonly SourceObject[],
 ): Promise<ReadonlyMap<string, Likeness>> {
   const found = new Map<string, Likeness>()
   const names = new Map(replacements.map(({ oldName, replacement }) => [replacement, oldName]))
   for (const { unit, file, compiled: extract } of objects) {
+    const isNew = isNewIn(changes.find((one) => one.unit === unit))
     const pair = fix.compiled.pairs.find((one) => one.unit === unit)
     const planned = replacements.filter((one) => one.unit === unit)
     if (pair === undefined || planned.length === 0) continue
@@ -58,7 +60,7 @@ export async function sourceLikeness(
         return { unit: { ...whole, object: plain.unit }, extract: { ...part, object: plain.extract } }
       },
       (symbol) => names.get(symbol) ?? symbol,
-      (name) => provenance.own.get(unit)?.has(stem(name)) === true,
+      (name, of) => provenance.own.get(unit)?.has(stem(name)) === true || (of.length > 0 && of.every(isNew)),
     )
     for (const one of planned) {
       const likeness = likenesses.get(one.oldName)
@@ -66,6 +68,18 @@ export async function sourceLikeness(
     }
   }
   return found
+}
+
+/** Whether a symbol of the patched unit is a variable that the running kernel has not: also that of a new function. */
+function isNewIn(change: SourceChange | undefined): (symbol: string) => boolean {
+  if (change === undefined) return () => false
+  const { after, correlation } = change.compared
+  const symbols = new Set(
+    after.data
+      .filter((atom) => correlation.counterpartOf(atom) === undefined && !correlation.ambiguous.has(atom))
+      .map(({ name }) => name),
+  )
+  return (symbol) => symbols.has(symbol)
 }
 
 /** Compiles the unit as a tree has it, or a file in its place. */

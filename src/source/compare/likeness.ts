@@ -55,6 +55,9 @@ export const byItself: readonly string[] = (
   .split(' ')
   .map((pass) => `-fno-${pass}`)
 
+/** By a datum's name in the extract, and the symbols of the unit of which it may be the copy. */
+export type IsOwn = (name: string, of: readonly string[]) => boolean
+
 /** From the flags of a unit, others with which it is compiled once more. */
 export type Way = (flags: readonly string[]) => readonly string[]
 
@@ -80,7 +83,7 @@ export function compilesByItself(compiler: string): boolean {
 /**
  * @param again compiles both sides in another way; undefined when that can't be done
  * @param nameOf what a symbol of the extract is called in the unit
- * @param isOwn whether the extract may have data of this name of its own
+ * @param isOwn whether the extract may have such data of its own
  * @returns by the functions' names in the unit
  */
 export async function likenessOf(
@@ -90,7 +93,7 @@ export async function likenessOf(
     way: Way,
   ) => Promise<{ readonly unit: IsolatedCompilation; readonly extract: IsolatedCompilation } | undefined>,
   symbolOf?: (symbol: string) => string,
-  isOwn: (name: string) => boolean = () => false,
+  isOwn: IsOwn = () => false,
 ): Promise<ReadonlyMap<string, Likeness>> {
   const wanted = functions.map(({ name, as, symbol = name }) => ({
     name: symbol,
@@ -160,7 +163,7 @@ function compared(
   { unit, extract }: BothSides,
   wanted: readonly Wanted[],
   nameOf: (symbol: string) => string,
-  isOwn: (name: string) => boolean,
+  isOwn: IsOwn,
 ): Map<string, Likeness> {
   const agreements = compareFunctions(unit, extract, wanted, nameOf)
   const [inUnit, inExtract] = [placementsIn(unit), placementsIn(extract)]
@@ -170,7 +173,7 @@ function compared(
     wanted.map((one): [string, Likeness] => {
       const agreement = agreements.get(one.name)!
       if (!agreement.identical) return [one.name, { code: agreement.class, explanation: agreement.message }]
-      const carried = agreement.carried.find((it) => it.class !== 'second-copy' || !isOwn(it.name))
+      const carried = agreement.carried.find((it) => it.class !== 'second-copy' || !isOwn(it.name, it.of ?? []))
       if (carried !== undefined) return [one.name, { code: carried.class, explanation: carried.message }]
       return [one.name, placementsOf([one]) ?? misplaced ?? { code: 'identical' }]
     }),

@@ -27,6 +27,8 @@ export interface CarriedDifference {
   readonly class: 'other-code' | 'other-data' | 'second-copy'
   /** One sentence. */
   readonly message: string
+  /** Of a second copy: the symbols of the unit, one of which it repeats. */
+  readonly of?: readonly string[]
 }
 
 /**
@@ -182,8 +184,8 @@ function carriedDifference(
   const counterpart = correlation.counterpartOf(atom)
   if (counterpart === undefined) {
     if (atom.kind === 'function') return undefined
-    const namesake = before.data.find((datum) => stem(datum.name) === stem(name))
-    return namesake === undefined || !isWritable(atom) ? undefined : secondCopy(name)
+    const namesakes = before.data.filter((datum) => stem(datum.name) === stem(name))
+    return namesakes.length === 0 || !isWritable(atom) ? undefined : secondCopy(name, namesakes)
   }
   if (atom.kind === 'function') {
     const [reason] = compare.functionDifferences(counterpart, atom)
@@ -191,16 +193,17 @@ function carriedDifference(
       ? undefined
       : { name, class: 'other-code', message: `The extract's own ${name} differs: ${reason}` }
   }
-  if (isWritable(atom)) return secondCopy(name)
+  if (isWritable(atom)) return secondCopy(name, [counterpart])
   const reason = compare.dataDifference(counterpart, atom)
   return reason === undefined
     ? undefined
     : { name, class: 'other-data', message: `The extract's own ${name} differs: ${reason}` }
 }
 
-function secondCopy(name: string): CarriedDifference {
+function secondCopy(name: string, of: readonly Atom[]): CarriedDifference {
   return {
     name,
+    of: of.map((atom) => atom.name),
     class: 'second-copy',
     message: `The extract has a ${name} of its own, which can be written, beside the unit's`,
   }

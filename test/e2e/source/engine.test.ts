@@ -85,6 +85,23 @@ test('a function that only calls what another unit adds goes along with it, its 
   expect(readFileSync(path.join(directory!, 'fs-proc-version.c'), 'latin1')).toContain('\tstatic int calls;\n')
 })
 
+test('new functions of which each has a variable of its own, of one name, are the same by both engines', async () => {
+  const kernel = await selectKernel(job, 'bookworm')
+  const counting = (name: string, sign: string) =>
+    `static noinline int ${name}(int n)\n{\n\tstatic int c;\n\n\tc ${sign}= n;\n\treturn c;\n}\n\n`
+  const head = 'static int version_proc_show(struct seq_file *m, void *v)\n{\n'
+  const calls = '\tif (first_count(2) > 1000 || second_count(3) > 1000)\n\t\treturn -EINVAL;\n'
+  const to = `${counting('first_count', '+')}${counting('second_count', '^')}${head}${calls}`
+  const diff = diffOf(kernel, { name: 'counts', edits: [{ file: 'fs/proc/version.c', from: head, to }] })
+  const { manifest } = await makeLivePatch(job, kernel, {
+    patches: [parsePatch(diff, 'counts.patch')],
+    replace: true,
+    engine: 'both',
+    output: path.join(work, 'counts'),
+  })
+  expect(manifest.engines).toMatchObject({ agree: true, functions: [{ name: 'version_proc_show', code: 'identical' }] })
+})
+
 test('what differs between the engines only by what the compiler chose is told and goes through', async () => {
   const kernel = await selectKernel(job, 'bookworm')
   // The compiler made a form of the changed function that C has no name for.

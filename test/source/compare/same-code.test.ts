@@ -262,8 +262,20 @@ describe('what the extract has of its own besides', () => {
     const text = 'static int state; int work(int x) { return state += x; }'
     expect(agreement(text, text, 'work')).toMatchObject({
       identical: true,
-      carried: [{ name: 'state', class: 'second-copy' }],
+      carried: [{ name: 'state', class: 'second-copy', of: ['state'] }],
     })
+  })
+
+  test('is told with all of which it may be the copy, where several have its name', () => {
+    const text = (name: string, sign: string) =>
+      `static noinline int ${name}(int x) { static int c; c ${sign}= x; return c; }`
+    const unit = `${text('one', '+')} ${text('two', '^')} int work(int x) { return one(x) + two(x + 1); }`
+    const { carried } = agreement(unit, unit, 'work')
+    expect(carried.map((one) => one.class)).toEqual(['second-copy', 'second-copy'])
+    for (const { of = [] } of carried) {
+      expect(of).not.toEqual([])
+      for (const name of of) expect(name).toMatch(/^c\.\d+$/)
+    }
   })
 })
 
