@@ -103,7 +103,12 @@ export class Mutant {
     if (field === 'value')
       this.bytes.writeBigUInt64LE(this.bytes.readBigUInt64LE(at + 8) ^ BigInt(1 << random(6)), at + 8)
     else if (field === 'info') this.bytes[at + 4]! ^= 1 << random(6)
-    else this.bytes.writeUInt16LE(1 + random(this.headers.length - 1), at + 6)
+    else {
+      // Another one than it has.
+      const own = this.bytes.readUInt16LE(at + 6)
+      const other = 1 + random(this.headers.length - 2)
+      this.bytes.writeUInt16LE(other < own ? other : other + 1, at + 6)
+    }
     return this
   }
 

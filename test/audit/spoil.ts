@@ -83,5 +83,6 @@ export function spoil({ bytes }: { readonly bytes: Buffer }, random: (below: num
   const one = pick(named.filter(({ section }) => isCarried(section!.index)))
   const field = pick(one.type === 'section' ? (['value', 'section'] as const) : (['value', 'section', 'info'] as const))
   mutant.symbol(one.index, field, random)
-  return done(`${one.name}: ${field}`)
+  const users = all.filter(({ symbol }) => symbol === one.index).length
+  return done(`${one.name}: ${field}, to which ${users} relocations refer`)
 }
