@@ -11,55 +11,39 @@ import { withLock } from '../ground/lock.ts'
 import { getOrInsertComputed } from '../ground/remembered.ts'
 import { ageOf } from '../ground/stamp.ts'
 import { type Archive, apt, archivesRoot, configureApt } from './apt.ts'
-import type { SourcePackage } from './packaging.ts'
 import { compareVersions, parseRelease, seriesOf } from './version.ts'
 
-/** One package of one version, as the archive describes it. */
-export interface ArchivePackage {
-  readonly name: string
-  readonly version: string
-  readonly depends: string
+const packageSchema = v.object({
+  name: v.string(),
+  version: v.string(),
+  depends: v.string(),
   /** Bytes to download. */
-  readonly size: number
+  size: v.number(),
   /** The source package from which it was built. */
-  readonly source: SourcePackage
-}
+  source: v.object({ name: v.string(), version: v.string() }),
+})
 
-/** A kernel that the archive can serve completely: image, headers, kbuild and the exact source. */
-export interface ArchiveKernel {
-  readonly release: string
-  readonly version: string
-  readonly series: string
-  readonly flavour: string
+const kernelSchema = v.object({
+  release: v.string(),
+  version: v.string(),
+  series: v.string(),
+  flavour: v.string(),
   /** The codename of the distribution that it comes from; empty for package sources that are not Debian's own. */
-  readonly distribution: string
+  distribution: v.string(),
   /** Image, headers, kbuild, source; and, of 7.2, the modules, which were in the image's package before. */
-  readonly packages: readonly ArchivePackage[]
+  packages: v.array(packageSchema),
   /**
    * The feature set whose patches the source lacks, such as `rt`; they are in the source package of
    * `linux-source`. Absent for the kernels that are built from the source as it is.
    */
-  readonly feature?: string | undefined
-}
-
-const ArchivePackageSchema = v.object({
-  name: v.string(),
-  version: v.string(),
-  depends: v.string(),
-  size: v.number(),
-  source: v.object({ name: v.string(), version: v.string() }),
+  feature: v.optional(v.string()),
 })
-const Remembered = v.array(
-  v.object({
-    release: v.string(),
-    version: v.string(),
-    series: v.string(),
-    flavour: v.string(),
-    distribution: v.string(),
-    packages: v.array(ArchivePackageSchema),
-    feature: v.optional(v.string()),
-  }),
-)
+
+/** One package of one version, as the archive describes it. */
+export type ArchivePackage = Readonly<v.InferOutput<typeof packageSchema>>
+
+/** A kernel that the archive can serve completely: image, headers, kbuild and the exact source. */
+export type ArchiveKernel = Readonly<v.InferOutput<typeof kernelSchema>>
 
 const hour = 3_600_000
 const day = 24 * hour
@@ -174,7 +158,7 @@ function isServed(flavour: string): boolean {
 /** The kernels of the archive as they were when its lists were read last. */
 async function remembered({ dir }: Archive): Promise<ArchiveKernel[] | undefined> {
   try {
-    return v.parse(Remembered, JSON.parse(await readFile(path.join(dir, 'kernels.json'), 'utf8')))
+    return v.parse(v.array(kernelSchema), JSON.parse(await readFile(path.join(dir, 'kernels.json'), 'utf8')))
   } catch {
     return undefined
   }

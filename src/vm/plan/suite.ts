@@ -10,25 +10,15 @@ import { type Check, parseExpectation, parsePattern } from './check.ts'
 import type { ProofRequest } from './request.ts'
 import { readSubject } from './subject.ts'
 
-/** A check as a person writes it: texts, or `/expression/flags`. */
-export interface WrittenCheck {
-  readonly run: string
-  readonly label?: string
-  readonly before?: string
-  readonly after?: string
-  readonly reverted?: string
-}
-
 const text = v.exactOptional(v.string())
 const list = v.exactOptional(v.array(v.string()))
+const checkSchema = v.strictObject({ run: v.string(), label: text, before: text, after: text, reverted: text })
 const suiteSchema = v.pipe(
   v.array(
     v.strictObject({
       module: v.string(),
       over: list,
-      checks: v.exactOptional(
-        v.array(v.strictObject({ run: v.string(), label: text, before: text, after: text, reverted: text })),
-      ),
+      checks: v.exactOptional(v.array(checkSchema)),
       script: text,
       exercise: v.exactOptional(v.boolean()),
       load: list,
@@ -40,6 +30,9 @@ const suiteSchema = v.pipe(
   ),
   v.minLength(1, 'at least one live patch is needed'),
 )
+
+/** A check as a person writes it: texts, or `/expression/flags`. */
+export type WrittenCheck = Readonly<v.InferOutput<typeof checkSchema>>
 
 /** @throws Fault `usage/bad-expression` */
 export function readCheck({ run, label, before, after, reverted }: WrittenCheck): Check {
