@@ -95,3 +95,66 @@ export function constantValue(tokens: readonly Token[], known: ReadonlyMap<strin
   const value = level(0)
   return at === tokens.length ? value : undefined
 }
+
+/** Behind these an operand begins, in front of those one ends, whatever stands in it; `bit` and `of` are a rule's. */
+const opens = /^(?:[-+*/%&|^]?=|<<=|>>=|==|!=|[([{,;?:]|return|&&|\|\||bit|of)$/
+const closes = /^(?:[)\]},;?:]|&&|\|\||==|!=)$/
+
+/**
+ * An expression with each part of it that is a constant, however it is written, as a number: `_ | ( 1 << 3 )` and
+ * `_ | FLAG` are `_ | 8`.
+ * @param known the values of names
+ * @returns the words
+ */
+export function withNumbers(tokens: readonly Token[], known: ReadonlyMap<string, bigint>): string[] {
+  const words: string[] = []
+  let open = true
+  for (let at = 0; at < tokens.length; at++) {
+    const { text } = tokens[at]!
+    const part = constantPart(tokens, at, known, open)
+    if (part === undefined) {
+      // `(FLAG)` is `FLAG`.
+      const isLone = text === '(' && tokens[at + 2]?.text === ')' && !isCalled(tokens[at - 1])
+      words.push(isLone ? tokens[at + 1]!.text : text)
+      if (isLone) at += 2
+      open = opens.test(text)
+      continue
+    }
+    words.push(`${part.value}`)
+    at = part.end - 1
+    open = false
+  }
+  return words
+}
+
+/** @param isWhole whether an operand begins here, of which all may be one constant */
+function constantPart(
+  tokens: readonly Token[],
+  at: number,
+  known: ReadonlyMap<string, bigint>,
+  isWhole: boolean,
+): { readonly value: bigint; readonly end: number } | undefined {
+  const { kind, text } = tokens[at]!
+  let end = at
+  if (isWhole) while (end < tokens.length && !closes.test(tokens[end]!.text)) end = endOfPart(tokens, end)
+  const ends = end > at + 1 ? [end, endOfPart(tokens, at)] : [endOfPart(tokens, at)]
+  const before = tokens[at - 1]
+  // What is called, or the type in front of a cast's value.
+  if (text === '(' && isCalled(before)) return undefined
+  if (kind !== 'number' && kind !== 'name' && text !== '(' && !isWhole) return undefined
+  for (const last of ends) {
+    const value = constantValue(tokens.slice(at, last), known)
+    if (value !== undefined) return { value, end: last }
+  }
+  return undefined
+}
+
+function isCalled(before: Token | undefined): boolean {
+  return before !== undefined && ((before.kind === 'name' && !opens.test(before.text)) || /^[)\]]$/.test(before.text))
+}
+
+/** Behind a name, a number, a call or what is in brackets. */
+function endOfPart(tokens: readonly Token[], at: number): number {
+  const isCall = tokens[at]!.kind === 'name' && tokens[at + 1]?.text === '('
+  return isCall ? closing(tokens, at + 1) : tokens[at]!.text === '(' ? closing(tokens, at) : at + 1
+}

@@ -9,7 +9,7 @@ import { expanded, type Macros, macrosThatChange } from '../../c/written/macro-e
 import { addToSet } from '../../ground/grouped.ts'
 import type { FileChange } from '../../patch/patch.ts'
 import { emptyLibrary, type Library, libraryOf, type SourceFile } from './callee-bodies.ts'
-import { type ChangedName, changedNames } from './changed-names.ts'
+import { type ChangedName, changedNames, constantNumbers } from './changed-names.ts'
 import { FixFacts } from './fix-facts.ts'
 import { kernelFiles } from './kernel-files.ts'
 
@@ -59,6 +59,8 @@ export interface ChangedFunctions {
   readonly after: Side
   /** Names with another value. */
   readonly constants: readonly ChangedName[]
+  /** The numbers for which names of these files stand, on each side. */
+  readonly numbers: Readonly<Record<'before' | 'after', ReadonlyMap<string, bigint>>>
   /** Functions that stand in other files. */
   readonly library: Library
   /** What is found out about these functions. */
@@ -243,6 +245,7 @@ export function changedFunctions(
     before,
     after,
     constants,
+    numbers: { before: constantNumbers(changes, 'before'), after: constantNumbers(changes, 'after') },
     library,
     facts,
     isBelow,

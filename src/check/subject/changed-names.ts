@@ -62,6 +62,25 @@ function constantsOf(text: string): Map<string, string> {
   return new Map(all.flatMap(([name, value]) => (byName.has(name) ? [] : [[name, plainly(value)] as const])))
 }
 
+/**
+ * The numbers that names stand for in the changed files of one side; a name of several definitions stands for none.
+ * @param side which of the texts
+ */
+export function constantNumbers(changes: readonly FileChange[], side: 'before' | 'after'): ReadonlyMap<string, bigint> {
+  const written = new Map(kernelFiles(changes).flatMap((change) => [...constantsOf(change[side] ?? '')]))
+  const known = new Map<string, bigint>()
+  // A constant that is made of others comes behind them.
+  for (let depth = 0; depth < deepest; depth++)
+    for (const [name, text] of written) {
+      const value = known.has(name) || text.includes('\n') ? undefined : constantValue(tokenize(text), known)
+      if (value !== undefined) known.set(name, value)
+    }
+  return known
+}
+
+/** How far constants are followed that are made of others. */
+const deepest = 3
+
 /** What constants of each side are written as, of those that have another value: `BUF * 2` where BUF changes. */
 export function changedConstants(
   changed: readonly ChangedName[],
@@ -89,9 +108,12 @@ export function changedNames(changes: readonly FileChange[]): readonly ChangedNa
     old: constantsOf(before ?? ''),
     young: constantsOf(after ?? ''),
   }))
+  const [was, is] = [constantNumbers(changes, 'before'), constantNumbers(changes, 'after')]
   for (const { file, old, young } of files)
     for (const [name, before] of old) {
       const after = young.get(name)
+      // Written by way of another constant, and the same.
+      if (was.has(name) && was.get(name) === is.get(name)) continue
       if (after !== undefined && after !== before && after !== '' && before !== '')
         found.set(name, { name, before, after, file })
     }

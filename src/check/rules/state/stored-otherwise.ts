@@ -3,7 +3,8 @@
 // before, and a changed function reads it by another one, what the old code has written means something else to the new
 // code, and the other way round. The same is true of a named constant that gets another value.
 
-import type { Token } from '../../../c/tokens/lexer.ts'
+import { withNumbers } from '../../../c/tokens/constant-value.ts'
+import { type Token, tokenize } from '../../../c/tokens/lexer.ts'
 import type { Definition } from '../../../c/written/functions.ts'
 import { grouped } from '../../../ground/grouped.ts'
 import { listed, toldFirst } from '../../../ground/listed.ts'
@@ -34,24 +35,37 @@ type Shifts = ReadonlyMap<string, readonly Shift[]>
 
 /** The members that functions write, or read, otherwise; also where something only comes or only goes. */
 function shiftsIn(functions: ChangedFunctions, does: MemberAccess['does']): Shifts {
+  // A constant that gets another value is told for all its users.
+  const told = new Set(functions.constants.map(({ name }) => name))
+  const numbers = (side: 'before' | 'after') =>
+    new Map([...functions.numbers[side]].filter(([name]) => !told.has(name)))
+  const [oldNumbers, youngNumbers] = [numbers('before'), numbers('after')]
   const all = functions.rewritten.flatMap(({ name, file, before, after }) => {
     const names = constantsThatChange(before, after)
-    const accesses = (definition: Definition, { definitions }: Side) => {
+    const accesses = (definition: Definition, { definitions }: Side, known: ReadonlyMap<string, bigint>) => {
       const find = (one: string) => definitions.get(one) ?? functions.library.definition(one)
       const meanings = names.size === 0 ? [] : constantMeanings(definition, names, find)
       return [
-        ...memberAccessesIn(definition),
+        ...memberAccessesIn(definition, new Set(known.keys())),
         ...meanings.filter(({ how }) => how.split(' ').some((word) => names.has(word))),
       ].filter((one) => one.does === does)
     }
-    const [old, young] = [accesses(before, functions.before), accesses(after, functions.after)]
+    const old = accesses(before, functions.before, oldNumbers)
+    const young = accesses(after, functions.after, youngNumbers)
     return [...new Set([...old, ...young].map((one) => one.member))].flatMap((member) => {
-      const hows = (list: readonly MemberAccess[]) =>
-        new Set(list.filter((one) => one.member === member && !memory.test(one.how)).map(({ how }) => how))
-      const [was, is] = [hows(old), hows(young)]
-      const gone = [...was].filter((how) => !is.has(how))
-      const come = [...is].filter((how) => !was.has(how))
-      return [...gone, ...come].some(saysSomething) ? { member, name, file, gone, come } : []
+      // How it is written, by what that comes to.
+      const hows = (list: readonly MemberAccess[], known: ReadonlyMap<string, bigint>) =>
+        new Map(
+          list
+            .filter((one) => one.member === member && !memory.test(one.how))
+            .map(({ how }) => [withNumbers(tokenize(how), known).join(' '), how] as const),
+        )
+      const [was, is] = [hows(old, oldNumbers), hows(young, youngNumbers)]
+      const gone = [...was].filter(([value]) => !is.has(value))
+      const come = [...is].filter(([value]) => !was.has(value))
+      const texts = (list: typeof gone) => list.map(([, how]) => how)
+      const isTold = [...gone, ...come].some(([value]) => saysSomething(value))
+      return isTold ? { member, name, file, gone: texts(gone), come: texts(come) } : []
     })
   })
   return grouped(all, ({ member }) => member)
