@@ -3,8 +3,8 @@
 // kernel counts them, what is exported, and the code that runs. The image is opened when it is needed.
 import { readFile } from 'node:fs/promises'
 import type { SplitObject } from '../diff/object/split-object.ts'
-import { sectionFlag } from '../elf/format.ts'
-import { readObject } from '../elf/read.ts'
+import { isCode, isWritable, sectionType } from '../elf/format.ts'
+import { type ElfSymbol, readObject } from '../elf/read.ts'
 import { addTo } from '../ground/grouped.ts'
 import { getOrInsertComputed, lazy, remembered } from '../ground/remembered.ts'
 import { parseConfig } from '../kernel/config.ts'
@@ -21,7 +21,7 @@ import { type UnitMatcher, unitMatchers } from './unit-matcher.ts'
 export interface KernelSymbol {
   readonly name: string
   readonly address: bigint
-  /** As nm prints it: upper case for a global symbol. */
+  /** As nm prints it: what its section holds, in upper case for a global symbol. */
   readonly type: string
   /** Its position, from 1, while its module is being loaded, when `__init` symbols count too. */
   readonly whileLoading: number
@@ -69,6 +69,19 @@ export interface ModuleNames {
   readonly sealed: ReadonlySet<bigint>
 }
 
+/** The letter by which nm says what a defined symbol is. */
+function letterOf({ section, binding, type }: ElfSymbol): string {
+  if (binding === 'weak') return type === 'object' ? 'V' : 'W'
+  const letter = section === undefined ? 'a' : letterOfSection(section)
+  return binding === 'local' ? letter : letter.toUpperCase()
+}
+
+function letterOfSection(section: NonNullable<ElfSymbol['section']>): string {
+  if (isCode(section)) return 't'
+  if (section.type === sectionType.nobits) return 'b'
+  return isWritable(section) ? 'd' : 'r'
+}
+
 /**
  * The names and the code of a module's file.
  * @param bytes the file, decompressed
@@ -87,8 +100,7 @@ export function namesInModule(bytes: Buffer, module: string): ModuleNames {
     const { type, section, value, name } = symbol
     const address = section === undefined ? undefined : running.addressAt(section, value)
     if (type === 'function') functions.add(address)
-    const code = section !== undefined && (section.flags & sectionFlag.exec) !== 0
-    addTo(byAddress, address, { name, type: code ? 't' : 'd' })
+    addTo(byAddress, address, { name, type: letterOf(symbol) })
   }
   return {
     running,
@@ -103,7 +115,7 @@ export function namesInModule(bytes: Buffer, module: string): ModuleNames {
         .map(({ symbol, symposLoading }, index) => ({
           name,
           address: addresses[index] ?? 0n,
-          type: symbol.binding === 'local' ? 'd' : 'D',
+          type: letterOf(symbol),
           whileLoading: symposLoading,
           crowded: every.some(({ sympos }) => sympos === 0),
         }))

@@ -5,6 +5,7 @@
 import type { Atom, SplitObject } from '../../../diff/object/split-object.ts'
 import { grouped } from '../../../ground/grouped.ts'
 import { listed } from '../../../ground/listed.ts'
+import type { KernelNames } from '../../../match/names.ts'
 import { loadsAddress } from '../../../x86/address-taking.ts'
 import { escapingDataIn } from '../../semantics/memory/escaping-data.ts'
 import { changedFunctionsOf } from '../../subject/changed-functions.ts'
@@ -13,8 +14,8 @@ import type { StudiedUnit, Subject } from '../../subject/subject.ts'
 import { isOnlyCalledSynchronously } from '../../subject/synchronous-callbacks.ts'
 
 /** What a function refers to otherwise than by calling it: functions, and tables of functions. */
-function addressesTaken(
-  { names }: Subject,
+export function addressesTaken(
+  names: Pick<KernelNames, 'symbols'>,
   split: SplitObject,
   atom: Atom,
   object: string,
@@ -25,7 +26,9 @@ function addressesTaken(
     if (instruction === undefined || instruction.branch === relocation.offset) continue
     const target = split.target(atom.section, relocation)
     if (target.kind === 'external') {
-      const [symbol] = [...names.symbols('vmlinux', target.name), ...names.symbols(object, target.name)]
+      // Another unit's symbol is a global one, and the module's own goes before the kernel's.
+      const symbols = [...names.symbols(object, target.name), ...names.symbols('vmlinux', target.name)]
+      const symbol = symbols.find(({ type }) => /[A-Z]/.test(type)) ?? symbols[0]
       if (symbol !== undefined && /^[tw]$/i.test(symbol.type)) found.set(target.name, undefined)
     } else if (target.kind === 'atom' && target.atom !== atom) {
       const { atom: other } = target
@@ -58,8 +61,8 @@ function exchangesIn(subject: Subject, { change, object }: StudiedUnit): Exchang
   const { all } = changedFunctionsOf(subject)
   const added = new Set(change.addedData)
   return change.changed.map(({ before, after }) => {
-    const old = addressesTaken(subject, change.before, before, object)
-    const young = addressesTaken(subject, change.after, after, object)
+    const old = addressesTaken(subject.names, change.before, before, object)
+    const young = addressesTaken(subject.names, change.after, after, object)
     const text = all.find(({ name }) => name === after.name)
     const gone = [...old.keys()].filter((name) => !young.has(name) && !isOnlyCalledSynchronously(text?.before, name))
     const come = [...young.keys()].filter((name) => !old.has(name) && !isOnlyCalledSynchronously(text?.after, name))
