@@ -7,11 +7,11 @@
 import { argumentsAt } from '../../../c/tokens/calls.ts'
 import { differenceOf, type Statement, statementsOf } from '../../../c/tokens/statements.ts'
 import { plainly, withHelpers } from '../../locks/operations.ts'
+import { defers, isDeferredNow, type NewDeferral, newDeferrals } from '../../semantics/memory/deferred-frees.ts'
 import { spelled } from '../../semantics/reading/calls-and-assignments.ts'
 import type { ChangedFunction, ChangedFunctions } from '../../subject/changed-functions.ts'
 import { type Found, foundIn, ofTexts, warning } from '../../subject/rule.ts'
 
-const later = /^(?:call_s?rcu\w*|k?v?free_rcu\w*|queue_rcu_work)$/
 const waits = /^synchronize_(?:s?rcu\w*|net|sched|irq)$/
 const frees =
   /^(?:k[vz]*free\w*|vfree\w*|kmem_cache_free|(?:__)?free_\w+|\w+_free(?:_\w+)?|(?:__)?free_pages?|\w*destroy\w*)$/
@@ -45,21 +45,15 @@ function subjectOf({ inner }: Call): string {
   return plainly(inner[0] ?? [])
 }
 
-/** What a changed function no longer does for readers without a lock; undefined when it does all it did. */
-function lossOf(functions: ChangedFunctions, { before, after }: ChangedFunction): string | undefined {
-  if (before === undefined || after === undefined) return undefined
+/** What a changed function no longer does for readers without a lock; nothing when it does all it did. */
+function lossesOf(functions: ChangedFunctions, one: ChangedFunction, deferred: readonly NewDeferral[]): string[] {
+  const { before, after } = one
+  if (before === undefined || after === undefined) return []
   const [old, young] = [statementsOf(before.body), statementsOf(after.body)]
   const { gone, come } = differenceOf(old, young)
   const [lost, won] = [callsIn(gone), callsIn(come)]
   const all = withHelpers(functions.after, after, functions.before).flatMap(({ body }) => callsIn(statementsOf(body)))
   const count = (list: readonly Call[], words: RegExp) => list.filter(({ name }) => words.test(name)).length
-  // What a function waited for, another one may do where it frees: the free waits now.
-  const waitsElsewhere =
-    all.some(({ name }) => later.test(name)) ||
-    functions.all.some((one) => {
-      const [was, is] = [one.before, one.after].map((side) => count(callsIn(statementsOf(side?.body ?? [])), later))
-      return is! > was!
-    })
   const isFewer = (words: RegExp) => count(callsIn(old), words) > count(all, words)
   /** True when what stands beside a statement that went is done as before. */
   const isBesideKept = ({ statement }: Call): boolean => {
@@ -67,12 +61,13 @@ function lossOf(functions: ChangedFunctions, { before, after }: ChangedFunction)
     const beside = [old[at - 1], old[at + 1]].filter((one) => one?.kind === 'expression')
     return beside.some((one) => young.some(({ text }) => text === one!.text))
   }
-  for (const call of lost) {
-    const { name } = call
-    if (later.test(name) && isFewer(later)) {
+  const lossOf = (call: Call): string | undefined => {
+    const { name, statement } = call
+    if (defers.test(name) && isFewer(defers)) {
       const subject = subjectOf(call).split(/->|\./)[0] ?? ''
       const now = won.find(
-        (one) => frees.test(one.name) && !later.test(one.name) && one.inner.some((value) => plainly(value) === subject),
+        (other) =>
+          frees.test(other.name) && !defers.test(other.name) && other.inner.some((value) => plainly(value) === subject),
       )
       if (now !== undefined)
         return (
@@ -80,39 +75,41 @@ function lossOf(functions: ChangedFunctions, { before, after }: ChangedFunction)
           'in a read-side section can still use it'
         )
     }
-    if (waits.test(name) && isFewer(waits) && !waitsElsewhere && isBesideKept(call))
+    // What a function waited for, a free that waits itself may do.
+    if (waits.test(name) && isFewer(waits) && isBesideKept(call) && !isDeferredNow(functions, one, statement, deferred))
       return `no longer waits by ${name}; readers in a read-side section can still use what it removes`
     if (sections.test(name) && isFewer(sections)) {
-      const next = old[old.indexOf(call.statement) + 1]
+      const next = old[old.indexOf(statement) + 1]
       if (next !== undefined && young.some(({ text }) => text === next.text))
         return `now writes what ${subjectOf(call)} protects outside of a write section; lockless readers see half of it`
     }
     if (
       barriers.test(name) &&
       isFewer(barriers) &&
-      !won.some((one) => ordered.test(one.name) || barriers.test(one.name)) &&
+      !won.some((other) => ordered.test(other.name) || barriers.test(other.name)) &&
       isBesideKept(call)
     )
       return `no longer has the barrier ${name}; others can see the writes after it before the writes in front of it`
     const place = subjectOf(call)
     if (stores.test(name) && spelled(call.inner[1] ?? []) !== 'NULL') {
       const assigned = come.some(({ tokens }) => spelled(tokens).startsWith(`${place} = `))
-      const isPlain = won.some((one) => plainStores.test(one.name) && subjectOf(one) === place)
-      if ((assigned || isPlain) && !won.some((one) => barriers.test(one.name)))
+      const isPlain = won.some((other) => plainStores.test(other.name) && subjectOf(other) === place)
+      if ((assigned || isPlain) && !won.some((other) => barriers.test(other.name)))
         return `now stores ${place} without the ordering of ${name}; others can see it before the writes in front of it`
     }
     const [, plain] = lists.exec(name) ?? []
-    if (plain !== undefined && won.some((one) => one.name === plain && subjectOf(one) === place))
+    if (plain !== undefined && won.some((other) => other.name === plain && subjectOf(other) === place))
       return `now uses ${plain} where it used ${name}; lockless readers of the list need ${name}`
+    return undefined
   }
-  return undefined
+  return [...new Set(lost.flatMap((call) => lossOf(call) ?? []))]
 }
 
 export function readerFindings(functions: ChangedFunctions): Found[] {
-  return functions.all.flatMap((one): Found[] => {
-    const loss = one.isPutIn ? undefined : lossOf(functions, one)
-    return loss === undefined ? [] : [foundIn(one, `${one.name} ${loss}`)]
-  })
+  const deferred = newDeferrals(functions)
+  return functions.all.flatMap((one): Found[] =>
+    one.isPutIn ? [] : lossesOf(functions, one, deferred).map((loss) => foundIn(one, `${one.name} ${loss}`)),
+  )
 }
 
 export const locklessReaders = warning(

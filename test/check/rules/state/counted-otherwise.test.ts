@@ -2,6 +2,7 @@
 // Formulas on which old and new code must agree: counts, sums, orders, ends of lists, cookies, and what readers without
 // a lock rely on.
 import { describe, expect, test } from 'vitest'
+import { readerFindings } from '../../../../src/check/rules/concurrency/lockless-readers.ts'
 import { countedFindings } from '../../../../src/check/rules/state/counted-otherwise.ts'
 import { changedFunctions } from '../../../../src/check/subject/changed-functions.ts'
 import { textFindings } from '../../../alive/text-findings.ts'
@@ -155,12 +156,48 @@ describe('what readers without a lock rely on', () => {
       '\twrite_seqcount_begin(&b->seq);\n\tb->first = n;\n\twrite_seqcount_end(&b->seq);\n',
       '\tb->first = n;\n',
     ],
+    [
+      'a wait, beside another object that was freed later before',
+      '\tcall_rcu(&b->rcu, box_free);\n\tlist_del_rcu(&n->node);\n\tsynchronize_rcu();\n\tkfree(n);\n',
+      '\tcall_rcu(&b->rcu, box_free);\n\tlist_del_rcu(&n->node);\n\tkfree(n);\n',
+    ],
+    [
+      'a wait, and another object is freed later now',
+      '\tkfree(b);\n\tlist_del_rcu(&n->node);\n\tsynchronize_rcu();\n\tkfree(n);\n',
+      '\tkfree_rcu(b, rcu);\n\tlist_del_rcu(&n->node);\n\tkfree(n);\n',
+    ],
+    [
+      'a wait, and another function frees another object later',
+      '\tlist_del_rcu(&n->node);\n\tsynchronize_rcu();\n\tkfree(n);\n}\nvoid box_end(struct box *b)\n{\n\tkfree(b);\n',
+      '\tlist_del_rcu(&n->node);\n\tkfree(n);\n}\nvoid box_end(struct box *b)\n{\n\tkfree_rcu(b, rcu);\n',
+    ],
   ])('is asked about when %s goes', (_what, before, after) => {
     expect(rules(drop(before), drop(after))).toContain('lockless-readers')
   })
 
+  test('is told of each thing that goes', () => {
+    const before = '\tn->rank = 1;\n\tsmp_wmb();\n\tb->first = n;\n\tsynchronize_rcu();\n\tkfree(n->next);\n'
+    const after = '\tn->rank = 1;\n\tb->first = n;\n\tkfree(n->next);\n'
+    const change = changeOf(types + drop(before), types + drop(after))
+    const found = readerFindings(changedFunctions([change])).map(({ message }) => message)
+    expect(found).toHaveLength(2)
+    expect(found.join(' ')).toMatch(/barrier smp_wmb.*waits by synchronize_rcu/)
+  })
+
   test.each([
     ['a free waits now', '\tkfree(n);\n', '\tkfree_rcu(n, rcu);\n'],
+    [
+      'a wait becomes a callback of RCU',
+      '\tlist_del_rcu(&n->node);\n\tsynchronize_rcu();\n\titem_end(n);\n',
+      '\tlist_del_rcu(&n->node);\n\tcall_rcu(&n->rcu, item_end_rcu);\n',
+    ],
+    [
+      'the caller frees later what it freed',
+      '\tlist_del_rcu(&n->node);\n\tsynchronize_rcu();\n}\nvoid all(struct box *b, struct item *n)\n{\n' +
+        '\titem_drop(b, n);\n\tkfree(n);\n',
+      '\tlist_del_rcu(&n->node);\n}\nvoid all(struct box *b, struct item *n)\n{\n' +
+        '\titem_drop(b, n);\n\tkfree_rcu(n, rcu);\n',
+    ],
     ['a wait becomes a free that waits', '\tsynchronize_rcu();\n\tkfree(n);\n', '\tkfree_rcu(n, rcu);\n'],
     ['a barrier and a store become one', '\tsmp_wmb();\n\tb->first = n;\n', '\tsmp_store_release(&b->first, n);\n'],
     ['NULL is stored', '\trcu_assign_pointer(b->first, NULL);\n', '\tRCU_INIT_POINTER(b->first, NULL);\n'],
