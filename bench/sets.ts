@@ -59,14 +59,14 @@ function differences({ compared, functions, embedded, findings }: SourceChange):
     ...[...binary].flatMap(([symbol, reasons]) => {
       if (source.has(symbol)) return []
       const note = findings.find(({ rule, symbol: about }) => rule === 'same-source-other-code' && about === symbol)
-      const why = embedded.includes(symbol)
+      const why = embedded.has(symbol)
         ? 'a form of a function, whose callers the source engine replaces'
         : note?.message
       return [`only the objects: ${symbol}: ${why ?? `${unexplained}: ${reasons[0]}`}`]
     }),
     ...[...source].flatMap(([symbol, reasons]) => {
       if (binary.has(symbol)) return []
-      const why = reasons.find((reason) => embedded.some((form) => reason.includes(form)))
+      const why = reasons.find((reason) => [...embedded.keys()].some((form) => reason.includes(form)))
       return [`only the source: ${symbol}: ${why ?? `${unexplained}: ${reasons[0]}`}`]
     }),
   ]

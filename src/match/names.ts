@@ -4,7 +4,7 @@
 import { readFile } from 'node:fs/promises'
 import type { SplitObject } from '../diff/object/split-object.ts'
 import { isCode, isWritable, sectionType } from '../elf/format.ts'
-import { type ElfSymbol, readObject } from '../elf/read.ts'
+import { type ElfSymbol, type ObjectFile, readObject } from '../elf/read.ts'
 import { addTo } from '../ground/grouped.ts'
 import { getOrInsertComputed, lazy, remembered } from '../ground/remembered.ts'
 import { parseConfig } from '../kernel/config.ts'
@@ -133,6 +133,17 @@ export async function readTables(kernel: Kernel) {
     readFile(kernel.config, 'utf8').then(parseConfig),
   ])
   return { symbols, exports, config }
+}
+
+/** The modules that export what code of a module leaves undefined: their symbols are bound by name, too. */
+export function exportersFor({ exports }: KernelTables, code: Iterable<ObjectFile>): Set<string> {
+  const found = new Set<string>()
+  for (const { symbols } of code)
+    for (const { name, place } of symbols) {
+      const module = place === 'undefined' ? exports.find(name)?.module : undefined
+      if (module !== undefined) found.add(module)
+    }
+  return found
 }
 
 /**

@@ -68,7 +68,7 @@ test('a function that the compiler gave other arguments is replaced with those t
     '\t\tif (!(actions_logged & cur->log) || cur->log == SECCOMP_LOG_TRACE)\n\t\t\tcontinue;\n',
   ])
   expect(change?.changed).toEqual(['seccomp_names_from_actions_logged'])
-  expect(change?.embedded).toEqual(fromObjects(change!))
+  expect([...change!.embedded.keys()].sort()).toEqual(fromObjects(change!))
   expect(fromSource(change!)).toEqual(['audit_actions_logged', 'read_actions_logged'])
 })
 

@@ -59,6 +59,9 @@ export class Binder {
     if (name === patchSymbol && definition === undefined) return { kind: 'own', name }
     const exported = this.names.exported(name)
     const global = definition === undefined || definition.symbol?.binding !== 'local'
+    // As the linker does: what a module defines itself comes before what others export.
+    if (definition === undefined && from !== 'vmlinux' && this.#globals(from, name).length > 0)
+      return this.#bindByName(reference)
     if (exported !== undefined && global && exported.module === 'vmlinux')
       if (definition === undefined || from === 'vmlinux')
         return { kind: 'exported', name, crc: exported.crc, namespace: exported.namespace }
@@ -87,7 +90,7 @@ export class Binder {
     const sympos = this.#position(object, atom, change)
     if (sympos === undefined) return undefined
     const found = results[Math.max(0, sympos - 1)]
-    if (found?.matches !== true) return sympos
+    if (found?.matches !== true) return this.#refuseMismatch(object, atom, change, results, 'replaced')
     const own = found.fixed.flatMap((one) => placementBy(one) ?? [])
     if (!own.every((one) => this.#isAgreedOn(object, one.name, change))) return undefined
     const address = symbols[Math.max(0, sympos - 1)]?.address
@@ -133,36 +136,18 @@ export class Binder {
           `does not load: without it neither the live patch nor ${from} can be loaded`,
         hint: `See to it that ${module} is loaded first, or do without ${name}`,
       })
-    return { kind: 'livepatch', object: module, when: from, name, sympos: 0 }
+    const sympos = this.#positionOfGlobal(module, name, unit)
+    return sympos === undefined ? undefined : { kind: 'livepatch', object: module, when: from, name, sympos }
   }
 
   /** A global symbol of the code's own object, or of vmlinux. */
   #bindByName({ name, from, unit, needed }: Reference): Binding | undefined {
     for (const object of from === 'vmlinux' ? [from] : [from, 'vmlinux']) {
-      const symbols = this.names.symbols(object, name)
-      // Another unit's private symbol of this name is not meant.
-      const globals = symbols.flatMap((symbol, index) =>
-        symbol.type === symbol.type.toUpperCase() ? [{ symbol, position: index + 1 }] : [],
-      )
-      const [only] = globals
+      const [only] = this.#globals(object, name)
       if (only === undefined) continue
-      const { crowded, whileLoading, address } = only.symbol
-      if (!this.#lasts(object, address, name, unit)) return undefined
-      const sympos =
-        symbols.length === 1 && !crowded
-          ? 0
-          : globals.length === 1 && whileLoading === only.position
-            ? only.position
-            : undefined
-      if (sympos === undefined)
-        return this.#refuse(
-          'ambiguous-symbol',
-          name,
-          unit,
-          `${object} has ${symbols.length} symbols named ${name}, and it can't be told which one is meant`,
-          'Avoid the symbol in the patch',
-        )
-      return { kind: 'livepatch', object, when: object, name, sympos }
+      if (!this.#lasts(object, only.address, name, unit)) return undefined
+      const sympos = this.#positionOfGlobal(object, name, unit)
+      return sympos === undefined ? undefined : { kind: 'livepatch', object, when: object, name, sympos }
     }
     if (!needed) return undefined
     return this.#refuse(
@@ -171,6 +156,30 @@ export class Binder {
       unit,
       `The patched code refers to ${name}, which ${from} does not have`,
       'Check that the patch is complete: a new function must be part of it',
+    )
+  }
+
+  /** The global symbols of a name, with their positions; another unit's private one of this name is not meant. */
+  #globals(object: string, name: string) {
+    return this.names
+      .symbols(object, name)
+      .flatMap((symbol, index) =>
+        symbol.type === symbol.type.toUpperCase() ? [{ ...symbol, position: index + 1 }] : [],
+      )
+  }
+
+  /** What livepatch calls sympos, of the only global symbol of a name. */
+  #positionOfGlobal(object: string, name: string, unit: string): number | undefined {
+    const { length } = this.names.symbols(object, name)
+    const [only, ...others] = this.#globals(object, name)
+    if (only !== undefined && length === 1 && !only.crowded) return 0
+    if (only !== undefined && others.length === 0 && only.whileLoading === only.position) return only.position
+    return this.#refuse(
+      'ambiguous-symbol',
+      name,
+      unit,
+      `${object} has ${length} symbols named ${name}, and it can't be told which one is meant`,
+      'Avoid the symbol in the patch',
     )
   }
 

@@ -150,12 +150,14 @@ function onlyBinary(
 ): { explanation: string; instead: readonly string[] } {
   const seen = `The binary engine replaces it because ${reasons[0] ?? 'its code differs'}`
   const written = sourceName(name)
-  if (written === name && change?.embedded.includes(name) !== true)
+  if (written === name && change?.embedded.has(name) !== true)
     return {
       explanation: `${seen}; in its text nothing changes, but the compiler puts other code into it than before`,
       instead: [],
     }
-  const around = theirs.filter((one) => one.reasons.some((reason) => reason.includes(`${name},`)))
+  const users = new Set(change?.embedded.get(name))
+  const symbols = new Set(change?.functions.flatMap((one) => (users.has(one.name) ? one.symbol : [])))
+  const around = theirs.filter((one) => symbols.has(one.name))
   const meant = around.length > 0 ? around : theirs.filter((one) => sourceName(one.name) === written)
   // A caller that goes on as it is would go on to the form that the fix changes.
   const names =

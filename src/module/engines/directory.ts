@@ -16,7 +16,7 @@ import { inputKinds, readInput } from '../../ground/input.ts'
 import type { Job } from '../../ground/job.ts'
 import { withScratch } from '../../ground/scratch.ts'
 import type { Kernel } from '../../kernel/kernel.ts'
-import { type KernelTables, kernelNames, readTables } from '../../match/names.ts'
+import { exportersFor, type KernelTables, kernelNames, readTables } from '../../match/names.ts'
 import { headersDirectory, type SourceDirectory, wrapperFile } from '../../source/directory/layout.ts'
 import type { BindMode } from '../bind/distance.ts'
 import { missingEndbr } from '../bind/ibt-endbr.ts'
@@ -118,8 +118,10 @@ export async function makeDirectoryModule(
     refuseIfErrors(kernel, compilerFindings)
     return await job.journal.step('Making the module', async (step) => {
       const wrapper = readWrapper(compiled.wrapper, layout, wrapperFile)
+      const inModules = objects.flatMap(({ object, compiled }) => (object === 'vmlinux' ? [] : compiled))
       const named = [
         ...objects.map(({ object }) => object),
+        ...exportersFor(await tables, inModules),
         ...wrapper.objects.map(({ name }) => name),
         ...livepatchSymbolObjects(compiled),
       ]

@@ -16,7 +16,7 @@ import { type Extraction, extract } from '../../extract/extraction.ts'
 import { withOwnExports } from '../../extract/own-exports.ts'
 import type { Finding } from '../../ground/finding.ts'
 import type { Job } from '../../ground/job.ts'
-import { type KernelNames, kernelNames, readTables } from '../../match/names.ts'
+import { exportersFor, type KernelNames, kernelNames, readTables } from '../../match/names.ts'
 import { type ComparedUnit, compareUnit } from '../../source/change/unit-comparison.ts'
 import { Binder, type Binding } from '../bind/bind.ts'
 import { missingEndbr } from '../bind/ibt-endbr.ts'
@@ -37,8 +37,10 @@ export async function studyFix(job: Job, fix: CompiledFix): Promise<StudiedFix &
   const { kernel, facts } = fix
   const { pairs, bench } = fix.compiled
   const units = await Promise.all(pairs.map((pair) => compareUnit(job, bench, bench.known, pair)))
-  const objects = units.map(({ object }) => object)
-  const names = await kernelNames(kernel, objects, facts.once(readTables, kernel))
+  const tables = facts.once(readTables, kernel)
+  const inModules = units.flatMap(({ object, change }) => (object === 'vmlinux' ? [] : change.after.object))
+  const objects = [...units.map(({ object }) => object), ...exportersFor(await tables, inModules)]
+  const names = await kernelNames(kernel, objects, tables)
   return { ...fix, units, names, close: () => names.close() }
 }
 

@@ -44,10 +44,13 @@ export async function assemble(
   const clears = reload === 'own'
   const used = clears ? await template.clearing() : template
   const named = clears ? writingBindings(target.names) : new Map<string, Binding>()
-  const reserved = new Set([patchSymbol, imageSymbol, referencesSymbol, callbacksSymbol])
+  const taken = {
+    defined: new Set([patchSymbol, imageSymbol, referencesSymbol, callbacksSymbol]),
+    imported: new Set(used.object.symbols.flatMap(({ name, place }) => (place === 'undefined' ? name : []))),
+  }
   for (const { name, binding, place } of [...used.object.symbols, ...object.draft.symbols])
-    if (binding !== 'local' && place !== 'undefined') reserved.add(name)
-  const { draft, renamed } = nameReferences(object, named, reserved)
+    if (binding !== 'local' && place !== 'undefined') taken.defined.add(name)
+  const { draft, renamed } = nameReferences(object, named, taken)
   const skeleton = moduleSkeleton(used, options, named)
   const own = tables === undefined ? [] : [tables(renamed)]
   const slots = clears ? [callbackSlots(options.objects.length)] : []
@@ -57,14 +60,19 @@ export async function assemble(
   return { ...finished, findings: [...findings, ...reloadFindings(reload, options.objects)] }
 }
 
-/**
- * Gives every reference a name of its own, by which it is known again after objtool.
- * @param reserved what the skeleton defines, such as `__this_module`: a module's code means its own
- */
-function nameReferences(
+/** Names that mean something else than what the patched code may call so. */
+interface TakenNames {
+  /** What the skeleton and the live patch define, such as `__this_module`: a module's code means its own. */
+  readonly defined: ReadonlySet<string>
+  /** What the skeleton takes from the kernel's exports: a private symbol of such a name is another one. */
+  readonly imported: ReadonlySet<string>
+}
+
+/** Gives every reference a name of its own, by which it is known again after objtool. */
+export function nameReferences(
   { draft, references, bindings }: PatchObject,
   named: Map<string, Binding>,
-  reserved: ReadonlySet<string>,
+  { defined, imported }: TakenNames,
 ) {
   const renamed = new Map<SymbolDraft, SymbolDraft>()
   const byBinding = new Map<string, SymbolDraft>()
@@ -84,7 +92,8 @@ function nameReferences(
     let one = byBinding.get(key)
     if (one === undefined) {
       let name = nameForObjtool(binding)
-      for (let next = 2; named.has(name) || reserved.has(name); next++) name = `${binding.name}..${next}`
+      const isTaken = () => named.has(name) || defined.has(name) || (binding.kind !== 'exported' && imported.has(name))
+      for (let next = 2; isTaken(); next++) name = `${binding.name}..${next}`
       one = { ...symbol, name }
       byBinding.set(key, one)
       named.set(name, binding)

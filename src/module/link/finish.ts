@@ -55,18 +55,20 @@ export function finish(
         return changed
       }
       if (symbol.name === imageSymbol || symbol.name === referencesSymbol) return asRead
-      const crc = binding?.kind === 'exported' ? binding.crc : names.exported(symbol.name)?.crc
+      // Not by objtool's name, which a private symbol of the same name makes another.
+      const name = binding?.name ?? symbol.name
+      const crc = binding?.kind === 'exported' ? binding.crc : names.exported(name)?.crc
       if (crc === undefined) {
         findings.push({
           severity: 'error',
           rule: 'no-symbol',
-          symbol: symbol.name,
-          message: `The module needs ${symbol.name}, which the kernel does not export`,
+          symbol: name,
+          message: `The module needs ${name}, which the kernel does not export`,
         })
         return asRead
       }
-      versions.set(symbol.name, crc)
-      return binding === undefined ? asRead : { ...asRead, name: binding.name }
+      versions.set(name, crc)
+      return { ...asRead, name }
     },
   )
   const moduleLayout = names.exported('module_layout')

@@ -25,8 +25,8 @@ export interface Replaced {
 export interface Replacement {
   /** Ordered by name. */
   readonly replaced: readonly Replaced[]
-  /** Symbols of code that changes and can't be replaced alone: it is replaced with the functions that use it. */
-  readonly embedded: readonly string[]
+  /** By the symbol of code that changes and can't be replaced alone: the functions that use it, by their names in C. */
+  readonly embedded: ReadonlyMap<string, readonly string[]>
   /** Every function of the source that comes along, replaced or not. */
   readonly reached: ReadonlySet<string>
   readonly findings: readonly Finding[]
@@ -87,7 +87,7 @@ export function functionsToReplace(unpatched: Unpatched, changed: ReadonlyMap<st
   const todo: Need[] = []
   const findings: Finding[] = []
   const replaced: Replaced[] = []
-  const embedded = new Set<string>()
+  const embedded = new Map<string, readonly string[]>()
   const done = new Set<Atom>()
   const need = (name: string, reason: string) => {
     const known = needs.get(name)
@@ -128,16 +128,19 @@ export function functionsToReplace(unpatched: Unpatched, changed: ReadonlyMap<st
         findings.push(notTraceable(name, unit))
         continue
       }
-      embedded.add(atom.name)
+      const users = callers
+        .filter(({ section }) => !isInitOrExit(section))
+        .map((one) => sourceName(coldParent(one.name)))
+      embedded.set(atom.name, users)
       const why = isNamed(atom, name)
         ? `it calls ${name}, which changes and has no ftrace entry of its own`
         : `it calls ${atom.name}, a form of ${name} that ${formOf(atom.name)}, so it can't be replaced alone`
-      for (const caller of callers) if (!isInitOrExit(caller.section)) need(sourceName(coldParent(caller.name)), why)
+      for (const user of users) need(user, why)
     }
   }
   return {
     replaced: replaced.sort((a, b) => (a.name < b.name ? -1 : 1)),
-    embedded: [...embedded].sort(),
+    embedded,
     reached: new Set([...needs.keys(), ...[...done].flatMap(namesOf)]),
     findings,
   }

@@ -24,10 +24,10 @@ export interface SourceChange {
   /** The functions to replace, ordered by name. */
   readonly functions: readonly Replaced[]
   /**
-   * Symbols of code that changes and can't be replaced alone, such as `foo.isra.0`: the functions that use it are
-   * replaced in its place.
+   * By the symbol of code that changes and can't be replaced alone, such as `foo.isra.0`: the functions that use it,
+   * which are replaced in its place, by their names in C.
    */
-  readonly embedded: readonly string[]
+  readonly embedded: ReadonlyMap<string, readonly string[]>
   /** The functions whose own text changes, those of headers that the unit uses among them. */
   readonly changed: readonly string[]
   readonly added: readonly string[]
@@ -85,7 +85,7 @@ export function sourceChangeOf(sides: BothSides, changes: readonly FileChange[])
     unit,
     object,
     functions: outcome?.replaced ?? [],
-    embedded: outcome?.embedded ?? [],
+    embedded: outcome?.embedded ?? new Map(),
     changed: [...changed.keys()].sort(),
     added: text?.added ?? [],
     data: text?.data.map(({ name, change }) => ({ name, change })) ?? [],

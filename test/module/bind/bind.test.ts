@@ -53,12 +53,33 @@ describe('a reference to', () => {
   })
 
   test('what another module exports waits for the module of the code', () => {
-    expect(bindOne({ exports: { used: 'jbd2' } }, external, 'ext4', 'used').binding).toEqual({
+    const kernel = { exports: { used: 'jbd2' }, symbols: { 'jbd2 used': [{ type: 'T' }] } }
+    expect(bindOne(kernel, external, 'ext4', 'used').binding).toEqual({
       kind: 'livepatch',
       object: 'jbd2',
       when: 'ext4',
       name: 'used',
       sympos: 0,
+    })
+  })
+
+  test('what another module exports is counted where that module has a private one of the name, too', () => {
+    const kernel = { exports: { used: 'jbd2' }, symbols: { 'jbd2 used': [{ type: 't' }, { type: 'T' }] } }
+    expect(bindOne(kernel, external, 'ext4', 'used').binding).toMatchObject({ object: 'jbd2', sympos: 2 })
+  })
+
+  test('what a module defines itself is meant before an export of that name, as the linker decides', () => {
+    const symbols = { 'ext4 used': [{ type: 'T' }] }
+    for (const other of ['vmlinux', 'jbd2'])
+      expect(bindOne({ exports: { used: other }, symbols }, external, 'ext4', 'used').binding).toMatchObject({
+        object: 'ext4',
+        sympos: 0,
+      })
+    const isPrivate = { 'ext4 used': [{ type: 't' }] }
+    expect(
+      bindOne({ exports: { used: 'vmlinux' }, symbols: isPrivate }, external, 'ext4', 'used').binding,
+    ).toMatchObject({
+      kind: 'exported',
     })
   })
 

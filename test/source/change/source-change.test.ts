@@ -226,7 +226,7 @@ describe.each(compilers.filter((one) => /^(gcc-1[0-9]|clang-\d+)$/.test(one)))('
       )
     const change = await from(text('+'), text('-'))
     expect(names(change)).toEqual(['outer'])
-    expect(change.embedded).toEqual(['inner'])
+    expect(change.embedded).toEqual(new Map([['inner', ['outer']]]))
     expect(reasons(change, 'outer')).toEqual(['it calls inner, which changes and has no ftrace entry of its own'])
   })
 
@@ -287,7 +287,7 @@ describe('gcc', () => {
       )
     const change = await sourceChange(text('+'), text('-'), program)
     expect(names(change)).toEqual(['f', 'g'])
-    expect(change.embedded).toEqual(['scaled.constprop.0'])
+    expect(change.embedded).toEqual(new Map([['scaled.constprop.0', ['f', 'g']]]))
     expect(reasons(change, 'f')[0]).toContain('scaled.constprop.0, a form of scaled')
   })
 
@@ -302,7 +302,7 @@ describe('gcc', () => {
       )
     const change = await sourceChange(text(5), text(7), program)
     expect(names(change)).toEqual(['f', 'g', 'h'])
-    expect(change.embedded).toEqual(['checked.part.0'])
+    expect(change.embedded).toEqual(new Map([['checked.part.0', ['checked', 'f', 'g', 'h']]]))
   })
 
   const twins = (one: number, two: number, kind = '') =>
