@@ -50,6 +50,34 @@ export function mapUnit(
       candidates.set(atom, [...fitting.keys()])
     } else candidates.set(atom, all)
   }
+  const seenFrom: SeenFrom = (atom, address) =>
+    atom.kind === 'function'
+      ? seenFromCode(matches.get(atom)?.get(address), named)
+      : seenFromData(running, unit, atom, address, named)
+  let { placed, contradicted } = place(candidates, seenFrom)
+  // What was found by way of such an atom goes with it.
+  while (contradicted.size > 0) {
+    for (const atom of contradicted) candidates.delete(atom)
+    ;({ placed, contradicted } = place(candidates, seenFrom))
+  }
+  const disputes = disputesAmong(
+    [...placed].flatMap(([atom, address]) => {
+      const match = matches.get(atom)?.get(address)
+      if (match === undefined) return []
+      const itself = atom.symbol?.binding === 'local' ? [{ name: atom.name, address, empty: false }] : []
+      const said = match.fixed.flatMap((one) => placementBy(one) ?? [])
+      return [{ name: atom.name, placements: [...itself, ...said] }]
+    }),
+  )
+  for (const atom of placed.keys()) if (atom.symbol?.binding === 'local' && disputes.has(atom.name)) placed.delete(atom)
+  return { places: placed, disputes }
+}
+
+/** What an atom at an address says about where others are. */
+type SeenFrom = (atom: Atom, address: bigint) => Iterable<[Atom, bigint]>
+
+/** Places atoms, from the only candidates on; those about which others say two things stand in `contradicted`. */
+function place(candidates: ReadonlyMap<Atom, readonly bigint[]>, seenFrom: SeenFrom) {
   const placed = new Map<Atom, bigint>()
   const contradicted = new Set<Atom>()
   const fresh: Atom[] = []
@@ -62,29 +90,11 @@ export function mapUnit(
   }
   for (const [atom, [only, ...others]] of candidates) if (only !== undefined && others.length === 0) take(atom, only)
   for (;;) {
-    for (let atom = fresh.pop(); atom !== undefined; atom = fresh.pop()) {
-      const address = placed.get(atom)!
-      const seen =
-        atom.kind === 'function'
-          ? seenFromCode(matches.get(atom)?.get(address), named)
-          : seenFromData(running, unit, atom, address, named)
-      for (const [other, place] of seen) take(other, place)
-    }
+    for (let atom = fresh.pop(); atom !== undefined; atom = fresh.pop())
+      for (const [other, address] of seenFrom(atom, placed.get(atom)!)) take(other, address)
     for (const [atom, address] of betweenNeighbours(candidates, placed)) take(atom, address)
-    if (fresh.length === 0) break
+    if (fresh.length === 0) return { placed, contradicted }
   }
-  const disputes = disputesAmong(
-    [...placed].flatMap(([atom, address]) => {
-      const match = matches.get(atom)?.get(address)
-      if (match === undefined) return []
-      const itself = atom.symbol?.binding === 'local' ? [{ name: atom.name, address, empty: false }] : []
-      const said = match.fixed.flatMap((one) => placementBy(one) ?? [])
-      return [{ name: atom.name, placements: [...itself, ...said] }]
-    }),
-  )
-  for (const atom of placed.keys())
-    if (contradicted.has(atom) || (atom.symbol?.binding === 'local' && disputes.has(atom.name))) placed.delete(atom)
-  return { places: placed, disputes }
 }
 
 /** Each private symbol is in one place for all functions of the unit, and no two are in the same. */
