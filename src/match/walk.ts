@@ -156,7 +156,8 @@ class Walk {
     if (fits === undefined) return { why: 'instruction' }
     this.there = fits.start
     this.arrive(from)
-    if (fits.lands !== undefined && to !== 'unknown') this.leads.push(this.lead(to, fits.lands))
+    if (to === 'unknown') this.unconfirmed++
+    else if (fits.lands !== undefined) this.leads.push(this.lead(to, fits.lands))
     this.at = fits.ours
     this.there = fits.end
     return undefined

@@ -113,7 +113,9 @@ export async function makeDirectoryModule(
     const units = await openUnits(job, kernel)
     const template = await openTemplate(job, kernel, units, 'own')
     const { layout } = template
+    const inputs = await inputsOf(source)
     const compiled = await compileDirectory(job, kernel, source, template, units, dir)
+    await refuseIfChanged(source, inputs)
     const { units: objects, findings: compilerFindings } = compiled
     refuseIfErrors(kernel, compilerFindings)
     return await job.journal.step('Making the module', async (step) => {
@@ -160,7 +162,7 @@ export async function makeDirectoryModule(
           ...head,
           engine: 'source',
           replace: wrapper.replace,
-          inputs: await inputsOf(source),
+          inputs,
           sha256: createHash('sha256').update(bytes).digest('hex'),
           objects: objectsOf(wrapper, tabled.functions, provenance),
           binding: boundTo(target, bound),
@@ -219,6 +221,16 @@ async function inputsOf({ dir, units, headers }: SourceDirectory): Promise<Manif
         .digest('hex'),
     })),
   )
+}
+
+/** What the compiler has read must be what the manifest names. @throws Fault `usage/changed-meanwhile` */
+async function refuseIfChanged(source: SourceDirectory, inputs: Manifest['inputs']): Promise<void> {
+  const now = await inputsOf(source)
+  const changed = inputs.find(({ sha256 }, index) => sha256 !== now[index]?.sha256)
+  if (changed === undefined) return
+  throw new Fault('usage', 'changed-meanwhile', `${changed.file} was changed while it was compiled`, {
+    remedy: 'Build again',
+  })
 }
 
 function objectsOf(

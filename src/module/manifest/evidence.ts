@@ -2,6 +2,7 @@
 // What a reviewer of a live patch reads besides its manifest: the patches, and the source of each replaced function
 // before and after. It is kept in the manifest, packed (gzip, base64), so that a report can be made where there is
 // neither the kernel's source nor a compiler. The machine code is not in it: the module has it.
+import { createHash } from 'node:crypto'
 import { readFile } from 'node:fs/promises'
 import path from 'node:path'
 import * as v from 'valibot'
@@ -88,12 +89,13 @@ export async function evidenceFor(
   return { inputs: [...patches, ...files], functions }
 }
 
-/** The texts of a live patch's own C files; what is not in the directory is left out. */
+/** The texts of a live patch's own C files; what the directory no longer has as it was built is left out. */
 export async function textsOf(directory: string, inputs: Manifest['inputs']): Promise<Evidence['inputs']> {
   const texts = await Promise.all(
-    inputs.map(async ({ file }) => {
-      const text = await readFile(path.join(directory, file), 'utf8').catch(() => undefined)
-      return text === undefined ? [] : [{ file, text }]
+    inputs.map(async ({ file, sha256 }) => {
+      const bytes = await readFile(path.join(directory, file)).catch(() => undefined)
+      const isSame = bytes !== undefined && createHash('sha256').update(bytes).digest('hex') === sha256
+      return isSame ? [{ file, text: bytes.toString('utf8') }] : []
     }),
   )
   return texts.flat()

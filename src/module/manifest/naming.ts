@@ -22,26 +22,30 @@ export function nameOf(given: string | undefined, patches: readonly Patch[]): st
       : name
   if (!/^[a-z0-9][a-z0-9_-]{0,40}$/.test(clean))
     throw new Fault('usage', 'bad-name', `${JSON.stringify(name)} can't be the name of a live patch`, {
-      remedy: 'Give one with --name: lower-case letters, digits and dashes, at most 41',
+      remedy: 'Give one with --name: lower-case letters, digits, dashes and underscores, at most 41',
     })
   return clean
 }
 
+/** What git format-patch and mail put in front of a patch, on as many lines as it takes, without `[PATCH 1/2]`. */
+function subjectOf({ preamble }: Patch): string | undefined {
+  const subject = /^Subject:[ \t]*(\S.*(?:\n[ \t]+\S.*)*)/m.exec(preamble)?.[1]
+  return subject?.replace(/\s*\n\s+/g, ' ').replace(/^\[[^\]]*\]\s*/, '')
+}
+
 /** The first patch's subject, or what it changes. */
 export function describe(patches: readonly Patch[]): string {
-  const subject = patches.flatMap(({ preamble }) => /^Subject:[ \t]*(.+)$/m.exec(preamble)?.[1] ?? [])[0]
   const text =
-    subject?.replace(/^\[[^\]]*\]\s*/, '') ??
+    patches.map(subjectOf).find((subject) => subject !== undefined) ??
     `Live patch from ${patches.map(({ file }) => path.basename(file)).join(', ')}`
   return text.replace(/[^\x20-\x7e]/g, '?').slice(0, 200)
 }
 
 /** What the fix is, in a line: the first patch's subject, or the first line of what it says about itself. */
 export function titleOf(patches: readonly Patch[]): string | undefined {
-  for (const { preamble } of patches) {
-    const subject = /^Subject:[ \t]*(?:\[[^\]\n]*\][ \t]*)?(.+)$/m.exec(preamble)?.[1]
-    const first =
-      subject ?? preamble.split('\n').find((line) => line.trim() !== '' && !/^(From|Date|commit) /.test(line))
+  for (const patch of patches) {
+    const isSaid = (line: string) => line.trim() !== '' && !/^(From|Date|commit) /.test(line)
+    const first = subjectOf(patch) ?? patch.preamble.split('\n').find(isSaid)
     if (first !== undefined) return first.trim().slice(0, 200)
   }
   return undefined

@@ -3,11 +3,12 @@
 // kernel with the flags of its own modules. It tells the layout of the kernel's livepatch structures,
 // so that Inarch can fill them in without a compiler.
 import { createHash } from 'node:crypto'
-import { mkdir, readFile } from 'node:fs/promises'
+import { readFile } from 'node:fs/promises'
 import path from 'node:path'
 import { compilerIdentity } from '../../build/compiler/compiler.ts'
 import { mayHideInputs, readInputs, tellingInputs } from '../../build/compiler/compiler-run.ts'
 import { InputTree, parseInputs, renderInputs, searchedBy } from '../../build/compiler/inputs.ts'
+import { loadObject, storeObject } from '../../build/compiler/object-cache.ts'
 import type { Unit, Units } from '../../build/kbuild/units.ts'
 import type { CallbackKind } from '../../diff/directives.ts'
 import { type ObjectFile, readObject } from '../../elf/read.ts'
@@ -15,7 +16,6 @@ import { command } from '../../ground/command.ts'
 import { Fault } from '../../ground/fault.ts'
 import { shippedFile } from '../../ground/installation.ts'
 import type { Job } from '../../ground/job.ts'
-import { keepFile } from '../../ground/kept-file.ts'
 import { withScratch } from '../../ground/scratch.ts'
 import type { Kernel } from '../../kernel/kernel.ts'
 
@@ -54,7 +54,7 @@ export interface Template {
   readonly objtool: readonly string[]
   /** The compiler's arguments for C files of a module of this name, as they are for most modules. */
   flags(name: string): readonly string[]
-  /** The same, which also clears its relocations when a patched module goes. */
+  /** The template built with INARCH_CLEARS_RELOCATIONS: for kernels that do not do it themselves (before Linux 6.3). */
   clearing(): Promise<Template>
 }
 
@@ -105,10 +105,10 @@ function flagsFor(unit: Unit, name: string): string[] {
 }
 
 /** The object that was kept, when all that it was compiled from is as it was. */
-async function readKept(kernel: Kernel, file: string): Promise<Buffer | undefined> {
-  const kept = await readFile(file).catch(() => undefined)
-  if (kept === undefined) return undefined
-  const end = kept.indexOf('\n\n')
+async function readKept(kernel: Kernel, key: string): Promise<Buffer | undefined> {
+  const kept = await loadObject(key)
+  const end = kept?.indexOf('\n\n') ?? -1
+  if (kept === undefined || end < 0) return undefined
   const inputs = parseInputs(kept.toString('utf8', 0, end))
   const holds = await new InputTree(kernel.source).check(inputs, async () => new Map())
   return holds === undefined ? undefined : Buffer.from(kept.subarray(end + 2))
@@ -119,7 +119,7 @@ async function compileAndKeep(
   kernel: Kernel,
   flags: readonly string[],
   source: string,
-  file: string,
+  key: string,
 ): Promise<Buffer> {
   return await withScratch(async (dir) => {
     const since = Date.now()
@@ -139,10 +139,7 @@ async function compileAndKeep(
       generated: new Map(),
       since,
     })
-    if (inputs !== undefined) {
-      await mkdir(path.dirname(file), { recursive: true })
-      await keepFile(file, Buffer.concat([Buffer.from(renderInputs(inputs)), bytes]))
-    }
+    if (inputs !== undefined) await storeObject(key, Buffer.concat([Buffer.from(renderInputs(inputs)), bytes]))
     return bytes
   })
 }
@@ -176,14 +173,13 @@ async function compileTemplate(job: Job, kernel: Kernel, unit: Unit, macros: rea
   const source = shippedFile('kernel/livepatch.c')
   const text = await readFile(source)
   const key = createHash('sha256')
-    .update(JSON.stringify([kernel.release, kernel.version, await compilerIdentity(kernel.compiler), flags]))
+    .update(JSON.stringify(['template', kernel.source, await compilerIdentity(kernel.compiler), flags]))
     .update(text)
     .digest('hex')
-  const file = path.join(kernel.dir, 'livepatch', `${key.slice(0, 32)}.o`)
   const bytes =
-    (await readKept(kernel, file)) ??
+    (await readKept(kernel, key)) ??
     (await job.journal.step(`Compiling the module skeleton for ${kernel.release}`, () =>
-      compileAndKeep(job, kernel, flags, source, file),
+      compileAndKeep(job, kernel, flags, source, key),
     ))
   const object = readObject(bytes, 'livepatch.o')
   return {

@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // What a manifest keeps for the reviewer: packed, unpacked, and not believed when somebody else packed it.
+import { createHash } from 'node:crypto'
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import os from 'node:os'
 import path from 'node:path'
 import { gzipSync } from 'node:zlib'
 import { afterAll, expect, test } from 'vitest'
 import type { Kernel } from '../../../src/kernel/kernel.ts'
-import { evidenceFor, packEvidence, unpackEvidence } from '../../../src/module/manifest/evidence.ts'
+import { evidenceFor, packEvidence, textsOf, unpackEvidence } from '../../../src/module/manifest/evidence.ts'
 import { parsePatch } from '../../../src/patch/parse.ts'
 
 const work = mkdtempSync(path.join(os.tmpdir(), 'inarch-evidence-'))
@@ -64,4 +65,13 @@ test.each([
   ['too much', gzipSync(Buffer.alloc(40 * 1024 * 1024)).toString('base64')],
 ])('%s is refused in one sentence', (_, packed) => {
   expect(() => unpackEvidence(packed)).toThrow('The evidence in the manifest can’t be understood')
+})
+
+test('a file of a live patch that is no longer as it was built is no evidence', async () => {
+  const text = 'int f;\n'
+  writeFileSync(path.join(work, 'unit.c'), text)
+  const sha256 = createHash('sha256').update(text).digest('hex')
+  expect(await textsOf(work, [{ file: 'unit.c', sha256 }])).toEqual([{ file: 'unit.c', text }])
+  writeFileSync(path.join(work, 'unit.c'), 'int g;\n')
+  expect(await textsOf(work, [{ file: 'unit.c', sha256 }])).toEqual([])
 })
