@@ -3,15 +3,15 @@
 // and the kernel, and nothing that the build concluded; from these it derives again what must hold, in this order:
 //
 //  1. The kernel can load the module (loading.ts).
-//  2. Each reference, into the kernel or in the module, leads to something of the right kind that stays (reach.ts,
-//     static-calls.ts).
-// 3. What struct klp_patch says (livepatch-tables.ts) is to be replaced is, at that very place, a function of a patched
-//     file, and it calls back what the author asks for (roots.ts, asked.ts).
+//  2. Each reference, into the kernel or in the module, leads to something of the right kind that stays
+//     (references.ts, static-calls.ts).
+//  3. What struct klp_patch says (livepatch-tables.ts) is to be replaced is, at that very place, a function of a
+//     patched file, and it calls back what the author asks for (roots.ts, requested.ts).
 //  4. From there module and patched object are walked in step: of code, of data and of tables about code the same bytes
-//     (same-code.ts, but for what rewritten.ts and anew.ts know), and each reference means the same (translation.ts).
-// 5. What lies in the kernel is what the object's symbol means, by code that runs; what the module has of its own the
-// kernel
-//     has not (identity.ts).
+//     (same-code.ts, but for what rewritten.ts and recompiled-code.ts know), and each reference means the same
+//     (translation.ts).
+//  5. What lies in the kernel is what the object's symbol means, by code that runs; what the module has of its own the
+//     kernel has not (identity.ts).
 //  6. Whatever changed and was not met on the walk is missing (completeness.ts).
 //
 // docs/audit.md tells it at length. It may be wrong in its own way, but not in the build's.
