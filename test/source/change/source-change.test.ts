@@ -302,7 +302,7 @@ describe('gcc', () => {
       )
     const change = await sourceChange(text(5), text(7), program)
     expect(names(change)).toEqual(['f', 'g', 'h'])
-    expect(change.embedded).toEqual(new Map([['checked.part.0', ['checked', 'f', 'g', 'h']]]))
+    expect(change.embedded).toEqual(new Map([['checked.part.0', ['f', 'g', 'h']]]))
   })
 
   const twins = (one: number, two: number, kind = '') =>
