@@ -2,8 +2,8 @@
 // The tables about code (where it may fault, what the kernel rewrites), entry by entry. objtool's own tables are made
 // from the code anew, and have nothing to be compared with: only what they are about is looked at.
 import { type Section, within } from '../elf/read.ts'
-import { grouped } from '../ground/grouped.ts'
-import { getOrInsertComputed } from '../ground/remembered.ts'
+import { grouped } from '../ground/values/grouped.ts'
+import { getOrInsertComputed } from '../ground/values/remembered.ts'
 import { isAboutForm, mayListPlace } from '../x86/patched-sites.ts'
 import { hasToldEntries, type ObjectView, type Place, type Range, type Reference } from './object-view.ts'
 

@@ -13,7 +13,7 @@ import {
   type Section,
   within,
 } from '../elf/read.ts'
-import { addTo } from '../ground/grouped.ts'
+import { addTo } from '../ground/values/grouped.ts'
 import { controlOf } from '../x86/branch.ts'
 import { decodeInstruction } from '../x86/instruction.ts'
 

@@ -2,8 +2,8 @@
 // A patched unit as the audit sees it: its two objects, and what the kernel's own code says about where its private
 // things are. Unchanged code that runs is the proof: where the image's field leads is what the object's symbol means.
 import type { ObjectFile } from '../elf/read.ts'
-import { addToSet } from '../ground/grouped.ts'
-import { remembered } from '../ground/remembered.ts'
+import { addToSet } from '../ground/values/grouped.ts'
+import { remembered } from '../ground/values/remembered.ts'
 import type { KernelNames } from '../match/names.ts'
 import { type Finder, finderOf } from '../match/where.ts'
 import { isFunction, type Named, type ObjectView, viewOf } from './object-view.ts'

@@ -4,7 +4,7 @@
 import { mkdir } from 'node:fs/promises'
 import path from 'node:path'
 import type { Job } from '../ground/job.ts'
-import { remembered } from '../ground/remembered.ts'
+import { remembered } from '../ground/values/remembered.ts'
 import type { Kernel } from '../kernel/kernel.ts'
 import { macroHeaders } from './compiler/author-macros.ts'
 import { type BuildTrees, compileSide } from './compiler/compile-unit.ts'

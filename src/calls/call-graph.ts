@@ -2,9 +2,9 @@
 // Who calls whom in the running kernel, read from its machine code: direct calls and jumps, and where the address of a
 // function is taken, in code or in data. Calls through pointers are not in it. What the compiler inlined is part of
 // the function that holds it; a function's cold part (`.cold`) counts as the function.
-import { addTo } from '../ground/grouped.ts'
-import { lazy } from '../ground/remembered.ts'
-import { lastUpTo } from '../ground/sorted.ts'
+import { addTo } from '../ground/values/grouped.ts'
+import { lazy } from '../ground/values/remembered.ts'
+import { lastUpTo } from '../ground/values/sorted.ts'
 import { kernelAddressIn } from '../x86/address-taking.ts'
 import { placeOf } from '../x86/branch.ts'
 import { decodeInstruction } from '../x86/instruction.ts'

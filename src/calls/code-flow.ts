@@ -2,7 +2,7 @@
 // What one function of the kernel does as far as its instructions say without running them: whom it calls with which
 // constants, which of these calls stand in a loop, and which constants it stores. Registers are followed along the
 // code as it lies, not along each way through it: where ways meet, the last one seen counts.
-import { lastUpTo } from '../ground/sorted.ts'
+import { lastUpTo } from '../ground/values/sorted.ts'
 import { controlOf, leaves, placeOf } from '../x86/branch.ts'
 import { decodeInstruction } from '../x86/instruction.ts'
 import { RegisterValues, type Store, type Value } from '../x86/register-values.ts'

@@ -2,10 +2,10 @@
 // The demo: real fixes, built for stock Debian kernels and proven on them, from nothing to the table of
 // times. It uses the same rooms as the commands do.
 import path from 'node:path'
-import { defined } from '../ground/defined.ts'
 import { Fault } from '../ground/fault.ts'
 import type { Job } from '../ground/job.ts'
 import { withScratch } from '../ground/scratch.ts'
+import { defined } from '../ground/values/defined.ts'
 import { makeOutputDirectory, writeWhole } from '../ground/whole-file.ts'
 import type { Kernel } from '../kernel/kernel.ts'
 import { listKernels } from '../kernel/list.ts'

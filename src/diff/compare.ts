@@ -4,7 +4,7 @@
 // atom is looked at once, so the whole is linear in bytes and relocations.
 import { relocationType, sectionFlag } from '../elf/format.ts'
 import type { Relocation, Section } from '../elf/read.ts'
-import { lazy } from '../ground/remembered.ts'
+import { lazy } from '../ground/values/remembered.ts'
 import type { Correlation } from './correlation/correlate.ts'
 import { equivalentSymbols } from './correlation/equivalent-symbols.ts'
 import { movedNumbers } from './lines/line-numbers.ts'

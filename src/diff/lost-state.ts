@@ -5,7 +5,7 @@
 
 import { sectionFlag } from '../elf/format.ts'
 import type { Finding } from '../ground/finding.ts'
-import { addToSet } from '../ground/grouped.ts'
+import { addToSet } from '../ground/values/grouped.ts'
 import type { Correlation } from './correlation/correlate.ts'
 import { bareName, sourceName } from './object/compiler-names.ts'
 import { isIncidental } from './object/diagnostic-data.ts'

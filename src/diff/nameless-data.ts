@@ -3,7 +3,7 @@
 // several things share a reference may seem to mean a neighbour; and some sections the kernel reads without a
 // reference.
 import { sectionFlag } from '../elf/format.ts'
-import { addTo, grouped } from '../ground/grouped.ts'
+import { addTo, grouped } from '../ground/values/grouped.ts'
 import { type Comparison, sectionClass } from './compare.ts'
 import type { Correlation } from './correlation/correlate.ts'
 import { isByContent } from './object/by-content.ts'

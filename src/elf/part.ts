@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // A part of an object as an object of its own: some sections, of some only that they are there, and of tables some
 // rows. Sections and symbols keep their order and get new numbers.
-import { remembered } from '../ground/remembered.ts'
+import { remembered } from '../ground/values/remembered.ts'
 import { bindings, symbolTypes } from './format.ts'
 import {
   alignmentOf,

@@ -4,7 +4,7 @@
 // checked here, once, so that the rooms behind can trust what they get.
 // Format: System V gABI, chapter 4 (Object Files).
 import { Fault } from '../ground/fault.ts'
-import { countInFront } from '../ground/sorted.ts'
+import { countInFront } from '../ground/values/sorted.ts'
 import {
   bindings,
   fileType,

@@ -2,7 +2,7 @@
 // Writes a relocatable x86-64 object from a plain description. Sections, symbols and relocations refer
 // to one another by identity; the indices, string tables and the order that the gABI asks for (local
 // symbols first) are made here. The same description always gives the same bytes.
-import { getOrInsertComputed } from '../ground/remembered.ts'
+import { getOrInsertComputed } from '../ground/values/remembered.ts'
 import {
   fileType,
   machine,

@@ -15,7 +15,7 @@ import {
   sectionSymbol,
   undefinedSymbol,
 } from '../elf/write.ts'
-import { getOrInsertComputed } from '../ground/remembered.ts'
+import { getOrInsertComputed } from '../ground/values/remembered.ts'
 import { Namesakes } from './namesakes.ts'
 
 /** Something of the running kernel that carried code refers to. */

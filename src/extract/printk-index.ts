@@ -3,7 +3,7 @@
 // of carried functions are carried, so that the list of the live patch is right.
 // Format: struct pi_entry in the kernel's include/linux/printk.h (since 5.15).
 import type { Extent, SplitObject, Target } from '../diff/object/split-object.ts'
-import { addTo } from '../ground/grouped.ts'
+import { addTo } from '../ground/values/grouped.ts'
 
 /** Bytes of a pointer to an entry. */
 const pointerSize = 8

@@ -6,7 +6,7 @@ import { createHash } from 'node:crypto'
 import { readdirSync, readlinkSync, rmSync, statSync } from 'node:fs'
 import path from 'node:path'
 import { bootIdentity } from './boot-identity.ts'
-import { lazy } from './remembered.ts'
+import { lazy } from './values/remembered.ts'
 
 function alive(pid: number): boolean {
   try {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // Debian's distributions, as far as their kernels are served. The next one is one more line in the table.
 import { readFileSync } from 'node:fs'
-import { lazy } from '../ground/remembered.ts'
+import { lazy } from '../ground/values/remembered.ts'
 
 export interface Distribution {
   readonly codename: string

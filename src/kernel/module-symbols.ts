@@ -6,7 +6,7 @@
 import { isAllocated } from '../elf/format.ts'
 import { type ElfSymbol, type ObjectFile, readObject } from '../elf/read.ts'
 import { Fault } from '../ground/fault.ts'
-import { addTo } from '../ground/grouped.ts'
+import { addTo } from '../ground/values/grouped.ts'
 
 export interface ModuleSymbol {
   readonly symbol: ElfSymbol

@@ -2,7 +2,7 @@
 // The code of the running kernel as run-pre matching wants it: memory by address, and the addresses that names stand
 // for.
 
-import { remembered } from '../ground/remembered.ts'
+import { remembered } from '../ground/values/remembered.ts'
 import type { Running } from '../match/running.ts'
 import { hasBreakpoint, hasProbeJump, probeJumpSize, probeJumpTo } from '../x86/kprobe.ts'
 import type { Core } from './core.ts'

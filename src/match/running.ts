@@ -6,8 +6,8 @@ import { closeSync, openSync } from 'node:fs'
 import { isPcRelative, relocationSize, relocationType, sectionFlag, segmentType } from '../elf/format.ts'
 import { fileAt, offsetOf, readSegments } from '../elf/linked.ts'
 import type { ElfSymbol, ObjectFile, Section } from '../elf/read.ts'
-import { addTo } from '../ground/grouped.ts'
-import { remembered } from '../ground/remembered.ts'
+import { addTo } from '../ground/values/grouped.ts'
+import { remembered } from '../ground/values/remembered.ts'
 import { badImage } from '../kernel/vmlinux.ts'
 
 /** Code and constant data by absolute address. */

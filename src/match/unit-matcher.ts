@@ -2,7 +2,7 @@
 // One unit held against the kernel that runs: where a function or datum of it is when its name alone does not say it,
 // and whether it is where its name says. What was found out is kept as long as the value.
 import type { Atom, SplitObject } from '../diff/object/split-object.ts'
-import { getOrInsertComputed, lazy, remembered } from '../ground/remembered.ts'
+import { getOrInsertComputed, lazy, remembered } from '../ground/values/remembered.ts'
 import { type Comparison, compareParts } from './compare.ts'
 import { expectationOf } from './expect.ts'
 import type { Expectation } from './expectation.ts'

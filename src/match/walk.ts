@@ -2,7 +2,7 @@
 // Walks a part of an expected function and the running code side by side, instruction by instruction. What the linker
 // filled in must lead to the same names; the assembler may have chosen shorter jumps and other padding, because kbuild
 // does not give each function a section; and a site that the kernel rewrites may hold what the kernel writes there.
-import { countInFront } from '../ground/sorted.ts'
+import { countInFront } from '../ground/values/sorted.ts'
 import { conditionOf, controlOf, placeOf } from '../x86/branch.ts'
 import { fentry, hookAt, hookSize, isLandingPad, isSealedPad, landingPadSize } from '../x86/entry.ts'
 import { decodeInstruction, type Instruction } from '../x86/instruction.ts'

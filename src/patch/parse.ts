@@ -3,8 +3,8 @@
 // that was skipped would make a live patch that does less than its author thinks. The format is GNU
 // diffutils' "Detailed Description of Unified Format" and git's "Generating patch text with -p".
 import { createHash } from 'node:crypto'
-import { defined } from '../ground/defined.ts'
 import { Fault } from '../ground/fault.ts'
+import { defined } from '../ground/values/defined.ts'
 import type { FilePatch, Hunk, HunkLine, Patch } from './patch.ts'
 
 const hunkHeader = /^@@ -(\d{1,9})(?:,(\d{1,9}))? \+(\d{1,9})(?:,(\d{1,9}))? @@/

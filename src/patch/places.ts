@@ -3,7 +3,7 @@
 // So the search is linear (Knuth, Morris, Pratt: "Fast pattern matching in strings"), and all of it for a patch has a
 // budget.
 import { Fault } from '../ground/fault.ts'
-import { getOrInsertComputed } from '../ground/remembered.ts'
+import { getOrInsertComputed } from '../ground/values/remembered.ts'
 
 /** Lines that may be looked at for one set of patches: a large real one takes a hundredth of it. */
 const budget = 100_000_000

@@ -6,8 +6,8 @@
 import type { CallGraph } from '../calls/call-graph.ts'
 import { type Flow, flowOf } from '../calls/code-flow.ts'
 import type { CodeMap } from '../calls/code-map.ts'
-import { addToSet } from '../ground/grouped.ts'
-import { remembered } from '../ground/remembered.ts'
+import { addToSet } from '../ground/values/grouped.ts'
+import { remembered } from '../ground/values/remembered.ts'
 import { fentry } from '../x86/entry.ts'
 
 /** A function that is a thread's whole life, and the functions that start such threads. */

@@ -12,7 +12,7 @@
 // kernel's own signal ends it, and the process leaves the system call.
 import type { CallGraph } from '../calls/call-graph.ts'
 import type { Flow } from '../calls/code-flow.ts'
-import { addTo, addToSet } from '../ground/grouped.ts'
+import { addTo, addToSet } from '../ground/values/grouped.ts'
 import { noReturn, type Thread } from './kernel-threads.ts'
 
 /** Why tasks may be found in a function. */

@@ -2,7 +2,7 @@
 // The consistency forecast, measured: which tasks have a function that a live patch replaces on their stack, and what
 // that means for the transition. The stacks are those of /proc/PID/task/TID/stack, in a virtual machine or on a running
 // system; what the kernel does with such tasks is told in docs/forecast.md (kernel/livepatch/transition.c).
-import { grouped } from '../ground/grouped.ts'
+import { grouped } from '../ground/values/grouped.ts'
 
 /** A function that a live patch replaces. */
 export interface ReplacedName {

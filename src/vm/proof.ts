@@ -4,10 +4,10 @@
 // proven one after the other in one boot; after one that failed, the rest goes on in a fresh one.
 import { mkdir } from 'node:fs/promises'
 import path from 'node:path'
-import { defined } from '../ground/defined.ts'
 import { Fault } from '../ground/fault.ts'
 import type { Job } from '../ground/job.ts'
 import { withScratch } from '../ground/scratch.ts'
+import { defined } from '../ground/values/defined.ts'
 import type { Kernel } from '../kernel/kernel.ts'
 import { type ProofForecast, proofForecast } from '../transition/proof-forecast.ts'
 import { type Boot, boot, type Guest, left } from './boot.ts'

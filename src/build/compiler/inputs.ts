@@ -5,8 +5,8 @@
 import { createHash } from 'node:crypto'
 import { readdirSync, readFileSync, statSync } from 'node:fs'
 import path from 'node:path'
-import { getOrInsertComputed, remembered } from '../../ground/remembered.ts'
 import { isOlderThan, stampOf } from '../../ground/stamp.ts'
+import { getOrInsertComputed, remembered } from '../../ground/values/remembered.ts'
 import { pathIn } from './compiler-run.ts'
 
 /** A file, or the names in a directory. An empty stamp is believed by nobody. */

@@ -5,7 +5,7 @@
 import { readFileSync } from 'node:fs'
 import path from 'node:path'
 import { type Declaration, splitDeclarations } from '../../c/written/declarations.ts'
-import { remembered } from '../../ground/remembered.ts'
+import { remembered } from '../../ground/values/remembered.ts'
 import type { FileChange } from '../../patch/patch.ts'
 import type { Survey } from './survey.ts'
 import { canPaste, type Paste } from './token-pasting.ts'

@@ -5,7 +5,7 @@
 
 import { wordsOf } from '../../c/tokens/lexer.ts'
 import { type Declaration, lacking, splitDeclarations } from '../../c/written/declarations.ts'
-import { addTo } from '../../ground/grouped.ts'
+import { addTo } from '../../ground/values/grouped.ts'
 
 /** The preprocessor leaves empty lines where others were. */
 function withoutLayout(text: string): string {

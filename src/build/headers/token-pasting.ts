@@ -2,7 +2,7 @@
 // Names that stand in no text because macros paste them together (`##`): which macros do that, with what
 // text of their own, and whether a name can be made by one of them. A macro that hands its arguments on
 // to such a macro is one too, so that `Page##name` is known by every macro through which it is reached.
-import { addTo } from '../../ground/grouped.ts'
+import { addTo } from '../../ground/values/grouped.ts'
 
 export type Piece = string | number | readonly string[] | null
 

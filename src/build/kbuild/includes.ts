@@ -6,8 +6,8 @@ import { existsSync } from 'node:fs'
 import { readFile } from 'node:fs/promises'
 import path from 'node:path'
 import pLimit from 'p-limit'
-import { addTo } from '../../ground/grouped.ts'
-import { remembered } from '../../ground/remembered.ts'
+import { addTo } from '../../ground/values/grouped.ts'
+import { remembered } from '../../ground/values/remembered.ts'
 
 const include = /^[ \t]*#[ \t]*include[ \t]*["<]([^">\n]+\.c)[">]/gm
 

@@ -8,7 +8,7 @@
 import { mkdirSync, readdirSync, symlinkSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
 import { Fault } from '../../ground/fault.ts'
-import { getOrInsertComputed } from '../../ground/remembered.ts'
+import { getOrInsertComputed } from '../../ground/values/remembered.ts'
 
 /** A file of the shadow: its path in the tree and its new text (latin1), or undefined when it is removed. */
 export interface ShadowFile {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // A unit after the preprocessor: the tokens that came from its main file, with the lines they came from, and the macros
 // of all its headers. It rests on the line markers and on -dD, which gcc and clang write alike.
-import { addOnce } from '../../ground/grouped.ts'
+import { addOnce } from '../../ground/values/grouped.ts'
 import { type Token, tokenize } from '../tokens/lexer.ts'
 import { TopLevelSplitter } from '../tokens/top-level.ts'
 import { probeNumber } from '../written/written-lines.ts'

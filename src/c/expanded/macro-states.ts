@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // What each macro that the main file defines is, line by line, and the fewest of its directives with which it is the
 // same at every line that counts. An #undef or a pop_macro is as much a part of that as a #define.
-import { getOrInsertComputed } from '../../ground/remembered.ts'
-import { lastUpTo } from '../../ground/sorted.ts'
+import { getOrInsertComputed } from '../../ground/values/remembered.ts'
+import { lastUpTo } from '../../ground/values/sorted.ts'
 import { type Directive, stacksMacro, type Written } from '../written/written-lines.ts'
 
 export interface MacroStates {

@@ -2,7 +2,7 @@
 // Macros as a text uses them: which definitions of the main file it needs, through whatever other macros, and what a
 // macro stands for where it decorates a declaration.
 
-import { remembered } from '../../ground/remembered.ts'
+import { remembered } from '../../ground/values/remembered.ts'
 import { closing, partsOf, type Token, tokenize, withoutComments } from '../tokens/lexer.ts'
 import type { Directive, Written } from '../written/written-lines.ts'
 import type { Expanded } from './expanded-text.ts'

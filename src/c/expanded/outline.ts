@@ -2,7 +2,7 @@
 // The outline of a unit: its preprocessed text taken apart into what stands at its top level, each with the
 // file and line that it comes from. One pass over the characters; what an item declares is only worked out
 // when somebody asks, since of thousands of items few ever differ.
-import { countInFront } from '../../ground/sorted.ts'
+import { countInFront } from '../../ground/values/sorted.ts'
 import { type Declaration, type Declared, parseDeclaration } from '../tokens/declarators.ts'
 import { tokenize } from '../tokens/lexer.ts'
 import { TopLevelCutter } from '../tokens/top-level.ts'

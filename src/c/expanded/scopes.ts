@@ -2,7 +2,7 @@
 // Which names are local inside of one top-level declaration, and how far (C11, 6.2.1), with GNU's statement expressions
 // and local labels. Macros must be expanded. In doubt a word is no local name: that makes a use too many, never one too
 // few.
-import { addTo } from '../../ground/grouped.ts'
+import { addTo } from '../../ground/values/grouped.ts'
 import { attributeEnd, type Declarator, parseDeclaration } from '../tokens/declarators.ts'
 import { findOutside, isClosing, isOpening, partsOf, type Token } from '../tokens/lexer.ts'
 import { isSpecifier, isTagWord, keywords, qualifiers } from '../tokens/words.ts'

@@ -13,8 +13,8 @@
 
 import { argumentsAt } from '../../c/tokens/calls.ts'
 import { variablesOf } from '../../c/written/local-variables.ts'
-import { grouped } from '../../ground/grouped.ts'
 import { listed } from '../../ground/listed.ts'
+import { grouped } from '../../ground/values/grouped.ts'
 import { type ChangedFunction, type ChangedFunctions, textOf } from '../subject/changed-functions.ts'
 import { type Found, foundIn } from '../subject/rule.ts'
 import { type Balance, type PrimitiveUse, primitiveUsesOf, titleOf } from './balance.ts'

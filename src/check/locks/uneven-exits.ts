@@ -6,7 +6,7 @@
 import { argumentsAt } from '../../c/tokens/calls.ts'
 import type { Definition } from '../../c/written/functions.ts'
 import { variablesOf } from '../../c/written/local-variables.ts'
-import { grouped } from '../../ground/grouped.ts'
+import { grouped } from '../../ground/values/grouped.ts'
 import type { ChangedFunctions, RewrittenFunction, Side } from '../subject/changed-functions.ts'
 import { assignedTo, type HeldOnExit, heldOnExit } from './held-on-exit.ts'
 import { lastName, type Operation, operationsIn, plainly } from './operations.ts'

@@ -9,7 +9,7 @@ import { type MacroDefinition, macrosIn } from '../../c/tokens/directives.ts'
 import { closing, type Token, tokenize } from '../../c/tokens/lexer.ts'
 import { squeezed } from '../../c/tokens/text.ts'
 import { type Definition, definitionsOf } from '../../c/written/functions.ts'
-import { remembered } from '../../ground/remembered.ts'
+import { remembered } from '../../ground/values/remembered.ts'
 import type { FileChange } from '../../patch/patch.ts'
 
 export interface Library {

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // `inarch build`: from a source diff, or a live patch's own source, to a live patch module.
 import { Command, Option } from 'commander'
-import { defined } from '../../ground/defined.ts'
 import { Fault } from '../../ground/fault.ts'
 import type { Job } from '../../ground/job.ts'
+import { defined } from '../../ground/values/defined.ts'
 import type { Manifest } from '../../module/manifest/manifest.ts'
 import type { WrittenModule } from '../../module/manifest/output.ts'
 import type { Engine } from '../../module/manifest/request.ts'

@@ -3,7 +3,7 @@
 import { readFileSync } from 'node:fs'
 import { Command } from 'commander'
 import type { DemoCase } from '../../demo/demo.ts'
-import { defined } from '../../ground/defined.ts'
+import { defined } from '../../ground/values/defined.ts'
 import { type CommonOptions, perform, type Session, withCommonOptions } from '../options/session.ts'
 import { bold, cyan, dim, green, red } from '../render/colour.ts'
 

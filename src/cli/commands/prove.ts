@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // `inarch prove fix.ko`: tries a live patch on its kernel in a virtual machine.
 import { Command, InvalidArgumentError, Option } from 'commander'
-import { defined } from '../../ground/defined.ts'
+import { defined } from '../../ground/values/defined.ts'
 import type { MachineRequest, ProofRequest } from '../../vm/plan/request.ts'
 import type { WrittenCheck } from '../../vm/plan/suite.ts'
 import type { Proof } from '../../vm/proof.ts'

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // `inarch report fix.ko`: a page about a live patch that a reviewer can read and sign.
 import { Command } from 'commander'
-import { defined } from '../../ground/defined.ts'
+import { defined } from '../../ground/values/defined.ts'
 import { type CommonOptions, perform, withCommonOptions } from '../options/session.ts'
 import { green } from '../render/colour.ts'
 

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // The options of every command that begins with source diffs, and what they ask for.
 import { type Command, InvalidArgumentError, Option } from 'commander'
-import { defined } from '../../ground/defined.ts'
 import { Fault } from '../../ground/fault.ts'
 import type { Job } from '../../ground/job.ts'
+import { defined } from '../../ground/values/defined.ts'
 import type { Kernel } from '../../kernel/kernel.ts'
 import type { BindMode } from '../../module/bind/distance.ts'
 import type { MakeRequest } from '../../module/manifest/request.ts'

@@ -3,8 +3,8 @@
 // compiler renumbers private things freely (foo.isra.3, count.42): a pair is made by what a thing is
 // and by who refers to it, not only by what it is called.
 
-import { grouped } from '../../ground/grouped.ts'
-import { getOrInsertComputed, lazy } from '../../ground/remembered.ts'
+import { grouped } from '../../ground/values/grouped.ts'
+import { getOrInsertComputed, lazy } from '../../ground/values/remembered.ts'
 import { isNumbered, stem } from '../object/compiler-names.ts'
 import { isIncidental } from '../object/diagnostic-data.ts'
 import type { Atom, Marks, SplitObject } from '../object/split-object.ts'

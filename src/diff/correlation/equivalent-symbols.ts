@@ -5,7 +5,7 @@
 import { sectionFlag } from '../../elf/format.ts'
 import type { ElfSymbol, Section } from '../../elf/read.ts'
 import { relocationWord } from '../../elf/structures.ts'
-import { remembered } from '../../ground/remembered.ts'
+import { remembered } from '../../ground/values/remembered.ts'
 import { isByContent, isFoundByItself, isSameString } from '../object/by-content.ts'
 import { isColdPart } from '../object/compiler-names.ts'
 import { isIncidental } from '../object/diagnostic-data.ts'

@@ -3,7 +3,7 @@
 // with everything in front of it; no code refers to them. So those are one that have the same content; of the others,
 // which are changed, new or gone, the order of the source is as good as any.
 
-import { grouped } from '../../ground/grouped.ts'
+import { grouped } from '../../ground/values/grouped.ts'
 import { isTableEntry } from '../object/by-content.ts'
 import { isCompilersName, stem } from '../object/compiler-names.ts'
 import type { Atom, SplitObject } from '../object/split-object.ts'

@@ -4,8 +4,8 @@
 // depends on the kernel, where others have moved by the same distance: lines move together. When in doubt it is a
 // change.
 
-import { addToSet } from '../../ground/grouped.ts'
-import { lazy } from '../../ground/remembered.ts'
+import { addToSet } from '../../ground/values/grouped.ts'
+import { lazy } from '../../ground/values/remembered.ts'
 import type { Correlation } from '../correlation/correlate.ts'
 import type { Atom, SplitObject } from '../object/split-object.ts'
 import { lineOf, type TableEntry } from '../object/tables.ts'

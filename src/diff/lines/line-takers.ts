@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // The kernel's functions that are handed `__LINE__`, and which argument it is. A number that anybody else gets is no
 // line, whatever stands in front of it: a limit may follow a name, too. From the prototypes of 4.4 to 6.12.
-import { addTo } from '../../ground/grouped.ts'
+import { addTo } from '../../ground/values/grouped.ts'
 
 /** They take `__FILE__` and `__LINE__` first (linux/kernel.h, asm-generic/bug.h, lockdep.h, rcupdate.h). */
 const takesFileAndLine =

@@ -4,8 +4,8 @@
 
 import { isCode, relocationType, sectionFlag, sectionType } from '../../elf/format.ts'
 import { type ElfSymbol, type ObjectFile, type Section, within } from '../../elf/read.ts'
-import { addTo } from '../../ground/grouped.ts'
-import { countInFront } from '../../ground/sorted.ts'
+import { addTo } from '../../ground/values/grouped.ts'
+import { countInFront } from '../../ground/values/sorted.ts'
 import type { AddressUse } from '../../x86/address-taking.ts'
 import { isPadding } from '../../x86/padding.ts'
 import type { flagUse } from '../../x86/question.ts'

@@ -2,7 +2,7 @@
 // How code uses a datum, and what it does next: whom it calls first. What a static variable is for shows there,
 // whatever it is called.
 import type { Relocation, Section } from '../../elf/read.ts'
-import { lazy } from '../../ground/remembered.ts'
+import { lazy } from '../../ground/values/remembered.ts'
 import { useOf } from '../../x86/address-taking.ts'
 import { type Condition, conditionOf, controlOf, ifNotZero, ifZero, placeOf } from '../../x86/branch.ts'
 import { decodeInstruction, type Instruction } from '../../x86/instruction.ts'

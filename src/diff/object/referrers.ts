@@ -3,7 +3,7 @@
 // asked about are followed, and each of them once, however many atoms are asked for.
 import { type ObjectFile, type Relocation, type Section, within } from '../../elf/read.ts'
 import { relocationWord } from '../../elf/structures.ts'
-import { lazy, remembered } from '../../ground/remembered.ts'
+import { lazy, remembered } from '../../ground/values/remembered.ts'
 import type { Atom } from './atoms.ts'
 
 /** The part of a split object that this needs. */

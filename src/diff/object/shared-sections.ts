@@ -5,8 +5,8 @@
 // on its own.
 import { relocationSize, relocationType, sectionFlag } from '../../elf/format.ts'
 import type { ElfSymbol, ObjectFile, Relocation, Section } from '../../elf/read.ts'
-import { getOrInsertComputed } from '../../ground/remembered.ts'
-import { countInFront } from '../../ground/sorted.ts'
+import { getOrInsertComputed } from '../../ground/values/remembered.ts'
+import { countInFront } from '../../ground/values/sorted.ts'
 import { placeOf } from '../../x86/branch.ts'
 import { decodeInstruction, type Instruction } from '../../x86/instruction.ts'
 import { isFront } from './compiler-names.ts'

@@ -7,7 +7,7 @@
 import { isCode, isPcRelative, sectionFlag } from '../../elf/format.ts'
 import { type ElfSymbol, type ObjectFile, type Relocation, type Section, within } from '../../elf/read.ts'
 import { relocationWord } from '../../elf/structures.ts'
-import { getOrInsertComputed, lazy, remembered } from '../../ground/remembered.ts'
+import { getOrInsertComputed, lazy, remembered } from '../../ground/values/remembered.ts'
 import { decodeInstruction, type Instruction } from '../../x86/instruction.ts'
 import { type Atom, type DataUse, isLabel, isOutOfLine, lastFrom, splitSections } from './atoms.ts'
 import { usesOfData } from './data-uses.ts'

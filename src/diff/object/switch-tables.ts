@@ -5,7 +5,7 @@
 // begins is seen from the code that uses it.
 import { isCode, relocationSize, relocationType } from '../../elf/format.ts'
 import { type ObjectFile, type Relocation, type Section, within } from '../../elf/read.ts'
-import { getOrInsertComputed, lazy } from '../../ground/remembered.ts'
+import { getOrInsertComputed, lazy } from '../../ground/values/remembered.ts'
 import { type Atom, lastFrom } from './atoms.ts'
 import { isColdPart } from './compiler-names.ts'
 

@@ -4,7 +4,7 @@
 
 import { sectionFlag, sectionType } from '../../elf/format.ts'
 import type { ObjectFile, Relocation, Section } from '../../elf/read.ts'
-import { addTo } from '../../ground/grouped.ts'
+import { addTo } from '../../ground/values/grouped.ts'
 
 /** An entry of a table. */
 export interface TableEntry {

@@ -4,7 +4,7 @@
 // says which, and the line itself only that it uses one of that name.
 
 import { relocationSize } from '../../elf/format.ts'
-import { addTo } from '../../ground/grouped.ts'
+import { addTo } from '../../ground/values/grouped.ts'
 import { useOf } from '../../x86/address-taking.ts'
 import { controlOf, leaves, placeOf } from '../../x86/branch.ts'
 import type { Instruction } from '../../x86/instruction.ts'

@@ -2,7 +2,7 @@
 // Static variables that a macro makes together (a flag and the key of a jump label, as DO_ONCE does) go to one call
 // together. They are one thing: what is paired of them must be paired with what goes together, too, or nothing is.
 
-import { addToSet } from '../../ground/grouped.ts'
+import { addToSet } from '../../ground/values/grouped.ts'
 import { kept, passed } from '../../x86/calling-convention.ts'
 import type { Atom } from '../object/split-object.ts'
 import type { CodeLine } from './code-lines.ts'

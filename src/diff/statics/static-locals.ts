@@ -4,8 +4,8 @@
 // source declares the variable, if somebody has looked; code that is as it was and uses it; uses that only one of them
 // has. What is left to choose from is not chosen.
 import { sectionFlag } from '../../elf/format.ts'
-import { addToSet } from '../../ground/grouped.ts'
-import { getOrInsertComputed, lazy } from '../../ground/remembered.ts'
+import { addToSet } from '../../ground/values/grouped.ts'
+import { getOrInsertComputed, lazy } from '../../ground/values/remembered.ts'
 import { isCompilersName, sourceName } from '../object/compiler-names.ts'
 import { isIncidental } from '../object/diagnostic-data.ts'
 import { type Atom, isCode, type Marks, type SplitObject } from '../object/split-object.ts'

@@ -3,7 +3,7 @@
 // gives it, and what it does or leaves out by it. What comes after that says where a variable is used, not which one it
 // is: blocks of code come, go and change places.
 
-import { getOrInsertComputed } from '../../ground/remembered.ts'
+import { getOrInsertComputed } from '../../ground/values/remembered.ts'
 import { kept, passed, returned } from '../../x86/calling-convention.ts'
 import type { Atom } from '../object/split-object.ts'
 import type { CodeLine } from './code-lines.ts'

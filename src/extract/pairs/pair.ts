@@ -11,7 +11,7 @@ import type { FileBytes } from '../../elf/open.ts'
 import { type ObjectFile, readObject } from '../../elf/read.ts'
 import type { ObjectDraft } from '../../elf/write.ts'
 import type { Finding } from '../../ground/finding.ts'
-import { lazy } from '../../ground/remembered.ts'
+import { lazy } from '../../ground/values/remembered.ts'
 import { type CarriedItem, extract } from '../extraction.ts'
 import { isTraced } from '../roots.ts'
 

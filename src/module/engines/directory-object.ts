@@ -12,7 +12,7 @@ import { type ObjectDraft, type SymbolDraft, undefinedSymbol } from '../../elf/w
 import type { Reference } from '../../extract/extraction.ts'
 import { Namesakes } from '../../extract/namesakes.ts'
 import type { Finding } from '../../ground/finding.ts'
-import { lazy } from '../../ground/remembered.ts'
+import { lazy } from '../../ground/values/remembered.ts'
 import type { KernelNames } from '../../match/names.ts'
 import { Binder, type Binding } from '../bind/bind.ts'
 import { loadBootConstants } from '../bind/boot-constants.ts'

@@ -4,7 +4,7 @@
 
 import { isTable } from '../../diff/object/tables.ts'
 import { type ObjectDraft, padding, type SectionDraft, type SymbolDraft, sectionSymbol } from '../../elf/write.ts'
-import { grouped } from '../../ground/grouped.ts'
+import { grouped } from '../../ground/values/grouped.ts'
 
 /** Replaces symbols in the relocations of an object. */
 export function substitute(sections: readonly SectionDraft[], by: ReadonlyMap<SymbolDraft, SymbolDraft>): void {

@@ -6,7 +6,7 @@ import { isTable, layoutOf } from '../../diff/object/tables.ts'
 import { sectionFlag } from '../../elf/format.ts'
 import type { ObjectDraft, RelocationDraft, SectionDraft, SymbolDraft } from '../../elf/write.ts'
 import type { Finding } from '../../ground/finding.ts'
-import { addTo } from '../../ground/grouped.ts'
+import { addTo } from '../../ground/values/grouped.ts'
 import { rewrittenSize } from '../../x86/patched-sites.ts'
 import type { Binding } from '../bind/bind.ts'
 

@@ -4,7 +4,7 @@
 // kernel; what they begin with does not.
 import { relocationType, sectionFlag, sectionType } from '../../elf/format.ts'
 import type { ObjectFile, Relocation, Section } from '../../elf/read.ts'
-import { remembered } from '../../ground/remembered.ts'
+import { remembered } from '../../ground/values/remembered.ts'
 
 /** Offsets in `struct klp_func`, in `struct klp_object` and in `struct klp_patch`, in bytes. */
 const newFunction = 8

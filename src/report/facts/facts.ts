@@ -3,10 +3,10 @@
 // Neither the kernel nor a compiler is needed; what can't be shown is said.
 import type { Beyond } from '../../check/semantics/plain/judgement.ts'
 import { readObject } from '../../elf/read.ts'
-import { defined } from '../../ground/defined.ts'
 import { Fault } from '../../ground/fault.ts'
-import { grouped } from '../../ground/grouped.ts'
 import type { Job } from '../../ground/job.ts'
+import { defined } from '../../ground/values/defined.ts'
+import { grouped } from '../../ground/values/grouped.ts'
 import type { MatchRecord } from '../../match/record.ts'
 import { type Evidence, unpackEvidence } from '../../module/manifest/evidence.ts'
 import type { Manifest } from '../../module/manifest/manifest.ts'

@@ -12,7 +12,7 @@ import {
   type Section,
   within,
 } from '../../elf/read.ts'
-import { lastUpTo } from '../../ground/sorted.ts'
+import { lastUpTo } from '../../ground/values/sorted.ts'
 import { anchor } from '../../module/bind/distance.ts'
 import { distancesIn } from '../../module/link/kernel-references.ts'
 import { isCompilersCall } from '../../x86/thunks.ts'

@@ -2,9 +2,9 @@
 // Which symbol a place of a module belongs to. A module may have very many symbols, and very many places that are asked
 // for: neither is gone through for each of the other.
 import type { ElfSymbol, ObjectFile, Section } from '../../elf/read.ts'
-import { addTo } from '../../ground/grouped.ts'
-import { getOrInsertComputed, remembered } from '../../ground/remembered.ts'
-import { lastUpTo } from '../../ground/sorted.ts'
+import { addTo } from '../../ground/values/grouped.ts'
+import { getOrInsertComputed, remembered } from '../../ground/values/remembered.ts'
+import { lastUpTo } from '../../ground/values/sorted.ts'
 
 /** The symbols of one section, over the pieces between their ends. */
 class Cover {

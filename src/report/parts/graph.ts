@@ -5,8 +5,8 @@
 
 import { Graph, layout } from '@dagrejs/dagre'
 import { isColdPart } from '../../diff/object/compiler-names.ts'
-import { addTo, addToSet } from '../../ground/grouped.ts'
 import { inNumbers } from '../../ground/in-numbers.ts'
+import { addTo, addToSet } from '../../ground/values/grouped.ts'
 import type { Facts, ReportedFunction } from '../facts/facts.ts'
 import { type Html, html } from '../html/html.ts'
 import { pathOf } from './patch.ts'

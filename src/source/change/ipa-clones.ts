@@ -10,7 +10,7 @@
 // remarks.
 import type { IpaDump } from '../../build/compiler/ipa-dump.ts'
 import { sourceName } from '../../diff/object/compiler-names.ts'
-import { addToSet } from '../../ground/grouped.ts'
+import { addToSet } from '../../ground/values/grouped.ts'
 
 export interface Inlining {
   /** The functions into which this one was put, straight or with another one that it was put into. */

@@ -7,7 +7,7 @@ import type { Change } from '../../diff/change.ts'
 import { isByContent } from '../../diff/object/by-content.ts'
 import { bareName, isCompilersName, sourceName, stem } from '../../diff/object/compiler-names.ts'
 import type { Atom } from '../../diff/object/split-object.ts'
-import { addTo } from '../../ground/grouped.ts'
+import { addTo } from '../../ground/values/grouped.ts'
 
 /** `symbol` before the patch of one that is kept; `open`: it may be a new one or one that runs. */
 export type Origin = { readonly symbol: string } | 'new' | 'open'

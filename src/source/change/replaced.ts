@@ -9,7 +9,7 @@ import { isInitOrExit } from '../../diff/object/init-sections.ts'
 import type { Atom, SplitObject } from '../../diff/object/split-object.ts'
 import { callersOf, hasEntryHook, notTraceable } from '../../extract/roots.ts'
 import type { Finding } from '../../ground/finding.ts'
-import { addToSet } from '../../ground/grouped.ts'
+import { addToSet } from '../../ground/values/grouped.ts'
 import type { Inlining } from './ipa-clones.ts'
 
 export interface Replaced {

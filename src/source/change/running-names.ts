@@ -6,7 +6,7 @@
 import { isColdPart, sourceName, stem } from '../../diff/object/compiler-names.ts'
 import { type Atom, type SplitObject, splitObject } from '../../diff/object/split-object.ts'
 import type { ObjectFile } from '../../elf/read.ts'
-import { grouped } from '../../ground/grouped.ts'
+import { grouped } from '../../ground/values/grouped.ts'
 import type { RunningSymbol, SourceRequest } from '../view/request.ts'
 import type { Inlining } from './ipa-clones.ts'
 

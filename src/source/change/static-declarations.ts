@@ -13,7 +13,7 @@ import { stem } from '../../diff/object/compiler-names.ts'
 import type { Declarations } from '../../diff/statics/static-locals.ts'
 import type { Place } from '../../elf/dwarf.ts'
 import type { Job } from '../../ground/job.ts'
-import { getOrInsertComputed } from '../../ground/remembered.ts'
+import { getOrInsertComputed } from '../../ground/values/remembered.ts'
 import type { FileChange } from '../../patch/patch.ts'
 
 /** A declaration in one of the texts. */

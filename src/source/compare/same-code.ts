@@ -13,7 +13,7 @@ import { withSymbols } from '../../diff/object/shared-sections.ts'
 import { type Atom, isCode, type SplitObject, splitObject, type Target } from '../../diff/object/split-object.ts'
 import { sectionFlag } from '../../elf/format.ts'
 import type { ElfSymbol, ObjectFile, Relocation, Section } from '../../elf/read.ts'
-import { getOrInsertComputed } from '../../ground/remembered.ts'
+import { getOrInsertComputed } from '../../ground/values/remembered.ts'
 import { codeOf, type Difference, differenceOf } from './code-difference.ts'
 
 export type Agreement =

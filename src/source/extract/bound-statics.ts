@@ -11,7 +11,7 @@ import { plainest, typeIn, typeThrough } from '../../c/expanded/split-declaratio
 import { type Token, tokenize, wordsOf } from '../../c/tokens/lexer.ts'
 import { spell } from '../../c/tokens/spelling.ts'
 import type { Finding } from '../../ground/finding.ts'
-import { grouped } from '../../ground/grouped.ts'
+import { grouped } from '../../ground/values/grouped.ts'
 import type { RunningSymbol, SourceRequest } from '../view/request.ts'
 import type { Item } from '../view/unit-view.ts'
 import { tokensIn, writtenBody, writtenStatics } from '../view/written-body.ts'

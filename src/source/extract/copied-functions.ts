@@ -4,7 +4,7 @@
 import type { MacroUses } from '../../c/expanded/macro-uses.ts'
 import { attributeEnd, parseDeclaration } from '../../c/tokens/declarators.ts'
 import { closing, isOpening } from '../../c/tokens/lexer.ts'
-import { lazy } from '../../ground/remembered.ts'
+import { lazy } from '../../ground/values/remembered.ts'
 import type { Attribute } from '../view/attributes.ts'
 import type { SourceRequest } from '../view/request.ts'
 import type { Item } from '../view/unit-view.ts'

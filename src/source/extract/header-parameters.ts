@@ -7,7 +7,7 @@ import type { HeaderPart } from '../../c/expanded/expanded-text.ts'
 import type { MacroUses } from '../../c/expanded/macro-uses.ts'
 import { directivesIn } from '../../c/tokens/directives.ts'
 import { tokenize } from '../../c/tokens/lexer.ts'
-import { remembered } from '../../ground/remembered.ts'
+import { remembered } from '../../ground/values/remembered.ts'
 import type { SourceUnit } from '../view/request.ts'
 
 /**

@@ -6,7 +6,7 @@ import type { Expanded } from '../../c/expanded/expanded-text.ts'
 import { parseDeclaration } from '../../c/tokens/declarators.ts'
 import { type Token, tokenize } from '../../c/tokens/lexer.ts'
 import { declarationsIn } from '../../c/tokens/top-level.ts'
-import { addTo, grouped } from '../../ground/grouped.ts'
+import { addTo, grouped } from '../../ground/values/grouped.ts'
 
 /** An #include of the main file. */
 interface Direct {

@@ -3,7 +3,7 @@
 // is called like it. The expanded tokens tell; the written ones are held against them in their order.
 
 import type { Token } from '../../c/tokens/lexer.ts'
-import { addTo } from '../../ground/grouped.ts'
+import { addTo } from '../../ground/values/grouped.ts'
 import type { Item } from '../view/unit-view.ts'
 import type { Closure } from './closure.ts'
 

@@ -8,7 +8,7 @@ import { parseDeclaration } from '../../c/tokens/declarators.ts'
 import { type Token, tokenize, withoutComments } from '../../c/tokens/lexer.ts'
 import { declarationsIn } from '../../c/tokens/top-level.ts'
 import type { Splices } from '../../c/written/written-lines.ts'
-import { remembered } from '../../ground/remembered.ts'
+import { remembered } from '../../ground/values/remembered.ts'
 import type { SourceUnit } from './request.ts'
 
 /** Finds the files to read in the place of `#include` lines: C files, and those in `wanted`, by their paths. */

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // Types that a function comes to without a word of it: a header declares a pointer to a type of which only the unit has
 // the definition (`mm->notifier_subscriptions->lock`), and the function follows it.
-import { addOnce } from '../../ground/grouped.ts'
+import { addOnce } from '../../ground/values/grouped.ts'
 import { type Item, isFromHeader, type View } from './unit-view.ts'
 
 /**

@@ -13,7 +13,7 @@ import { probeFile, type Written, writtenView } from '../../c/written/written-li
 import { Fault } from '../../ground/fault.ts'
 import type { Job } from '../../ground/job.ts'
 import { withScratch } from '../../ground/scratch.ts'
-import { countInFront } from '../../ground/sorted.ts'
+import { countInFront } from '../../ground/values/sorted.ts'
 import { refusedFlag, refusedInput } from './compiler-flags.ts'
 import { refuseDigraphs } from './digraphs.ts'
 import { filesWithCode, includedText } from './included-code.ts'

@@ -3,7 +3,7 @@
 
 import type { Use } from '../../c/expanded/name-uses.ts'
 import type { Token } from '../../c/tokens/lexer.ts'
-import { getOrInsertComputed } from '../../ground/remembered.ts'
+import { getOrInsertComputed } from '../../ground/values/remembered.ts'
 import { definitionOf } from './declared-names.ts'
 import type { Item } from './unit-view.ts'
 

@@ -2,10 +2,10 @@
 // A suite: several live patches with what is to be seen of each, in a JSON file. Its paths are relative to it.
 import path from 'node:path'
 import * as v from 'valibot'
-import { defined } from '../../ground/defined.ts'
 import { Fault } from '../../ground/fault.ts'
 import { inputKinds, readInput } from '../../ground/input.ts'
 import { fittingJson } from '../../ground/schema.ts'
+import { defined } from '../../ground/values/defined.ts'
 import { type Check, parseExpectation, parsePattern } from './check.ts'
 import type { ProofRequest } from './request.ts'
 import { readSubject } from './subject.ts'

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // Turns the guest's events into a record of what happened, step by step, and shows each step in the
 // journal while it runs.
-import { defined } from '../../ground/defined.ts'
+
 import type { Job, Step } from '../../ground/job.ts'
+import { defined } from '../../ground/values/defined.ts'
 import type { EndOutcome, Event } from '../guest/protocol.ts'
 import type { Turn } from '../plan/scenario.ts'
 

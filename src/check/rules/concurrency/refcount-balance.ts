@@ -4,8 +4,8 @@
 // puts and both change, or when the put or the free moves from one function to another. It is not when one
 // function only puts what it, or old code, has got already: that is how a leak is fixed.
 
-import { grouped } from '../../../ground/grouped.ts'
 import { listed } from '../../../ground/listed.ts'
+import { grouped } from '../../../ground/values/grouped.ts'
 import { type Balance, type PrimitiveUse, primitiveUsesOf, titleOf } from '../../locks/balance.ts'
 import { unevenExitsOf } from '../../locks/uneven-exits.ts'
 import { ownershipFindings } from '../../semantics/values/ownership.ts'

@@ -2,8 +2,8 @@
 // One changed function waits for what another changed one says. A task that still runs the old code does not say it,
 // and whoever waits in the new code waits for ever.
 
-import { grouped } from '../../../ground/grouped.ts'
 import { listed } from '../../../ground/listed.ts'
+import { grouped } from '../../../ground/values/grouped.ts'
 import { type Balance, primitiveUsesOf, titleOf } from '../../locks/balance.ts'
 import { deferredWorkFindings } from '../../semantics/effects/deferred-work.ts'
 import type { ChangedFunctions } from '../../subject/changed-functions.ts'

@@ -3,7 +3,7 @@
 
 import { directivesIn } from '../../../c/tokens/directives.ts'
 import { tokenize, wordsOf } from '../../../c/tokens/lexer.ts'
-import { addTo } from '../../../ground/grouped.ts'
+import { addTo } from '../../../ground/values/grouped.ts'
 import type { FileChange } from '../../../patch/patch.ts'
 import { changedMacros } from '../../../source/change/changed-macros.ts'
 import { type Found, note } from '../../subject/rule.ts'

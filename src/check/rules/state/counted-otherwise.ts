@@ -2,8 +2,8 @@
 // Counts and sums that live hold what the old code has counted. Where the new code turns at another number, or adds and
 // takes off in another unit or on another counter, it reads them wrongly, and after a revert the old code does.
 
-import { grouped } from '../../../ground/grouped.ts'
 import { listed } from '../../../ground/listed.ts'
+import { grouped } from '../../../ground/values/grouped.ts'
 import { type Amount, amountsIn, type Threshold, thresholdsIn } from '../../semantics/values/counters.ts'
 import type { ChangedFunctions } from '../../subject/changed-functions.ts'
 import { type Found, foundIn, ofTexts, warning } from '../../subject/rule.ts'

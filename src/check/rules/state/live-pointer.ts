@@ -3,8 +3,8 @@
 // function, an object's operations. What old code has set up keeps the old one. (Where the function is the same and
 // only its code changes there is no danger: the kernel redirects it at its entry.)
 import type { Atom, SplitObject } from '../../../diff/object/split-object.ts'
-import { grouped } from '../../../ground/grouped.ts'
 import { listed } from '../../../ground/listed.ts'
+import { grouped } from '../../../ground/values/grouped.ts'
 import type { KernelNames } from '../../../match/names.ts'
 import { loadsAddress } from '../../../x86/address-taking.ts'
 import { escapingDataIn } from '../../semantics/memory/escaping-data.ts'

@@ -5,8 +5,8 @@
 
 import { wordsOf } from '../../../c/tokens/lexer.ts'
 import type { Definition } from '../../../c/written/functions.ts'
-import { grouped } from '../../../ground/grouped.ts'
 import { listed } from '../../../ground/listed.ts'
+import { grouped } from '../../../ground/values/grouped.ts'
 import { isDispatcher } from '../../semantics/reading/dispatchers.ts'
 import {
   type ChangedOperation,

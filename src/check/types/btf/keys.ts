@@ -2,7 +2,7 @@
 // A number for each type, the same on both sides for types that are built of the same words. Of the thousands of types
 // in a unit nearly all are the same before and after a patch; this tells them apart in one pass over each side, so that
 // only the others are looked into.
-import { getOrInsertComputed } from '../../../ground/remembered.ts'
+import { getOrInsertComputed } from '../../../ground/values/remembered.ts'
 import { type Btf, Kind } from './read.ts'
 
 /** Numbers for texts, shared by both sides. */

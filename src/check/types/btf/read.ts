@@ -4,7 +4,7 @@
 // what is read is checked once, when it is opened, so that later no number of a type is
 // out of range or part of a circle.
 import { Fault } from '../../../ground/fault.ts'
-import { remembered } from '../../../ground/remembered.ts'
+import { remembered } from '../../../ground/values/remembered.ts'
 import { checkCircles } from './circles.ts'
 
 /** The numbers are the format's own. */

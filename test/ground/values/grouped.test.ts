@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // Values by their keys: in their order, with and without doubles; and the key that most have.
 import { expect, test } from 'vitest'
-import { addOnce, addTo, addToSet, grouped, mostFrequent } from '../../src/ground/grouped.ts'
+import { addOnce, addTo, addToSet, grouped, mostFrequent } from '../../../src/ground/values/grouped.ts'
 
 test('values keep their order, and doubles count where they are wanted', () => {
   const [all, once, sets] = [new Map<string, number[]>(), new Map<string, number[]>(), new Map<string, Set<number>>()]

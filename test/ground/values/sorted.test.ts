@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // Places in sorted lists, against looking at every one.
 import { expect, test } from 'vitest'
-import { countInFront, lastUpTo } from '../../src/ground/sorted.ts'
+import { countInFront, lastUpTo } from '../../../src/ground/values/sorted.ts'
 
 test('as many are in front as there are, for every length and every border', () => {
   for (let length = 0; length < 20; length++)

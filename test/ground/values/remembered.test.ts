@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // What is worked out once: how often it is, and that an answer of undefined is one.
 import { expect, test } from 'vitest'
-import { getOrInsertComputed, lazy, remembered } from '../../src/ground/remembered.ts'
+import { getOrInsertComputed, lazy, remembered } from '../../../src/ground/values/remembered.ts'
 
 test('an answer is worked out once for each question, also when it is undefined', () => {
   const asked: string[] = []
