@@ -4,19 +4,17 @@
 // tests there, with Node as the suite or the npm registry has it. Everything is below the work directory, the cache of
 // kernels too, which the roots of one suite share. The mounts are in a namespace of their own and end with it.
 import { createWriteStream, existsSync } from 'node:fs'
-import { copyFile, mkdir, rename, rm, writeFile } from 'node:fs/promises'
+import { mkdir, writeFile } from 'node:fs/promises'
 import path from 'node:path'
 import { parseArgs } from 'node:util'
 import { type CommandOptions, type CommandResult, command } from '../src/ground/command.ts'
 import { Fault } from '../src/ground/fault.ts'
-import { debianKeyring, hostMirrors, proxies } from '../src/kernel/apt.ts'
+import { proxies } from '../src/kernel/apt.ts'
 import { type Distribution, distributionCalled } from '../src/kernel/distributions.ts'
+import { apart, hostCertificates, makeRoot, removeTree, requireRoot } from './debian-root.ts'
 
 const usual = ['trixie', 'testing', 'bookworm:22', 'bookworm:24']
 const checkout = process.cwd()
-/** Inside of a root. */
-const certificates = '/etc/ssl/certs/ca-certificates.crt'
-const hostCertificates = '/etc/ssl/host.crt'
 
 interface Host {
   readonly distribution: Distribution
@@ -63,12 +61,6 @@ function say(message: string): void {
   console.log(`${new Date().toISOString().slice(11, 19)} ${message}`)
 }
 
-/** Runs a program in namespaces of its own, with which its mounts and all that it started end. */
-function apart(program: string, args: readonly string[], options: CommandOptions = {}): Promise<CommandResult> {
-  const own = ['--mount', '--propagation=private', '--pid', '--fork', '--kill-child', '--mount-proc', '--']
-  return command('unshare', [...own, program, ...args], { ...options, signal: stop.signal, guarded: true })
-}
-
 /**
  * A root that is no mount could not have mounts of its own (unshare(1)). The first process stays, as somebody has to
  * reap what others left.
@@ -91,7 +83,10 @@ async function inside(place: Place, words: readonly string[], options: CommandOp
     ...proxies(),
   }
   const pairs = Object.entries(settings).map(([name, value]) => `${name}=${value}`)
-  return apart('sh', ['-c', enter, root, 'env', '-i', '-C', clone, ...pairs, ...words], options)
+  return apart('sh', ['-c', enter, root, 'env', '-i', '-C', clone, ...pairs, ...words], {
+    ...options,
+    signal: stop.signal,
+  })
 }
 
 async function registry(): Promise<string> {
@@ -106,35 +101,12 @@ interface Place {
   readonly bin: string
 }
 
-/** sources.list(5) of a suite, from the mirrors and the keyring that this machine uses. */
-async function sources({ codename, released }: Distribution): Promise<string[]> {
-  const mirrors = await hostMirrors(stop.signal)
-  if (mirrors === undefined)
-    throw new Fault('environment', 'no-mirror', 'The package sources of this machine name no mirror of Debian')
-  const keyring = debianKeyring()
-  const line = (uri: string, suite: string) =>
-    `deb ${keyring === undefined ? '' : `[signed-by=${keyring}] `}${uri} ${suite} main`
-  if (!released) return [line(mirrors.main, codename)]
-  const updates = line(mirrors.main, `${codename}-updates`)
-  const security = mirrors.security === undefined ? [] : [line(mirrors.security, `${codename}-security`)]
-  return [line(mirrors.main, codename), updates, ...security]
-}
-
 /** The root of a suite, made anew unless an earlier run kept it. */
-async function makeRoot(distribution: Distribution): Promise<string> {
-  const { codename } = distribution
-  const root = path.join(asked.work, codename)
+async function rootOf(distribution: Distribution): Promise<string> {
+  const root = path.join(asked.work, distribution.codename)
   if (existsSync(root)) return root
-  say(`${codename}: making the root`)
-  const part = `${root}.part`
-  await remove(part)
-  const options = ['--mode=root', '--format=directory', '--variant=minbase', '--dpkgopt=force-unsafe-io']
-  // A mirror that lags behind has testing's lists longer than they are valid.
-  if (asked.stale) options.push('--aptopt=Acquire::Check-Valid-Until "false"')
-  const made = [...options, '--include=ca-certificates', codename, part, ...(await sources(distribution))]
-  await apart('mmdebstrap', made)
-  if (existsSync(certificates)) await copyFile(certificates, `${part}${hostCertificates}`)
-  await rename(part, root)
+  say(`${distribution.codename}: making the root`)
+  await makeRoot(distribution, root, { signal: stop.signal, stale: asked.stale })
   return root
 }
 
@@ -146,7 +118,7 @@ async function furnish(root: string, { distribution: { codename }, node }: Host)
     clone: `${home}/inarch`,
     bin: node === undefined ? '' : `${home}/node_modules/.bin:`,
   }
-  await remove(`${root}${home}`)
+  await removeTree(`${root}${home}`)
   await mkdir(`${root}${home}`, { recursive: true })
   await command('git', ['clone', '--quiet', '--no-hardlinks', checkout, `${root}${place.clone}`], {
     signal: stop.signal,
@@ -198,23 +170,17 @@ async function measure(place: Place, { distribution: { codename }, node }: Host,
   return outcome
 }
 
-async function remove(dir: string): Promise<void> {
-  // What was killed may still be ending.
-  await rm(dir, { recursive: true, force: true, maxRetries: 10, retryDelay: 200 })
-}
-
 async function run(hosts: readonly Host[]): Promise<Outcome[]> {
   const outcomes: Outcome[] = []
   for (const distribution of new Set(hosts.map((host) => host.distribution))) {
     try {
-      const root = await makeRoot(distribution)
+      const root = await rootOf(distribution)
       for (const host of hosts.filter((one) => one.distribution === distribution)) {
         const place = await furnish(root, host)
         for (const text of asked.run) outcomes.push(await measure(place, host, text))
       }
     } finally {
-      await remove(path.join(asked.work, `${distribution.codename}.part`))
-      if (!asked.keep) await remove(path.join(asked.work, distribution.codename))
+      if (!asked.keep) await removeTree(path.join(asked.work, distribution.codename))
     }
   }
   return outcomes
@@ -222,7 +188,7 @@ async function run(hosts: readonly Host[]): Promise<Outcome[]> {
 
 try {
   const hosts = asked.names.map(hostOf)
-  if (process.getuid?.() !== 0) throw new Fault('environment', 'not-root', 'Roots are made and entered by root only')
+  requireRoot()
   await mkdir(asked.work, { recursive: true })
   const outcomes = await run(hosts)
   console.table(outcomes)

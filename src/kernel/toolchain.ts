@@ -88,7 +88,7 @@ function loaderIn(made: string, root: string): Loader {
 const triplet = 'x86_64-linux-gnu-'
 
 /** The package of a compiler: some kernels name it with the kind of processor (`x86_64-linux-gnu-gcc-14`). */
-function packageOf(compiler: string): string {
+export function packageOf(compiler: string): string {
   return compiler.startsWith(triplet) ? compiler.slice(triplet.length) : compiler
 }
 
