@@ -41,4 +41,6 @@ export interface Change {
   readonly allow?: readonly string[]
   /** The only series that it is for: others have it, or have no such code. */
   readonly series?: readonly string[]
+  /** The first series that has what it uses. */
+  readonly since?: string
 }

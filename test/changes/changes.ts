@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // All changes.
+import { compareVersions } from '../../src/kernel/version.ts'
 import type { Change } from './change.ts'
 import { drivers } from './drivers.ts'
 import { fileSystems } from './fs.ts'
@@ -29,5 +30,7 @@ export const sample: readonly Change[] = changes.filter(({ name }) => everyday.i
 
 /** True for the changes that kernels of this series can have. */
 export function isFor(series: string): (change: Change) => boolean {
-  return (change) => change.series === undefined || change.series.includes(series)
+  return (change) =>
+    (change.series === undefined || change.series.includes(series)) &&
+    (change.since === undefined || compareVersions(change.since, series) <= 0)
 }

@@ -68,6 +68,37 @@ export const core: readonly Change[] = [
     expected: /WARNING: .*sethostname/,
   },
   {
+    name: 'hostname-klp',
+    exercises: 'what klp-build offers to authors: KLP_SYSCALL_DEFINE and a KLP_PRE_PATCH_CALLBACK',
+    edits: [
+      {
+        file: 'kernel/sys.c',
+        from: '#include <linux/export.h>\n',
+        to: '#include <linux/export.h>\n#include <linux/livepatch_helpers.h>\n',
+      },
+      {
+        file: 'kernel/sys.c',
+        from: '\nSYSCALL_DEFINE2(sethostname,',
+        to:
+          '\nstatic int livepatch_began;\n' +
+          'static int livepatch_begins(struct klp_object *obj) { livepatch_began = 7; return 0; }\n' +
+          'KLP_PRE_PATCH_CALLBACK(livepatch_begins);\n\nKLP_SYSCALL_DEFINE2(sethostname,',
+      },
+      {
+        file: 'kernel/sys.c',
+        from: '\t\tu = utsname();\n\t\tmemcpy(u->nodename, tmp, len);',
+        to:
+          "\t\tif (len == 5)\n\t\t\ttmp[0] = '0' + livepatch_began;\n" +
+          '\t\tu = utsname();\n\t\tmemcpy(u->nodename, tmp, len);',
+      },
+    ],
+    replaces: ['__x64_sys_sethostname'],
+    run: 'hostname short; hostname; hostname guest-again',
+    before: 'short',
+    after: '7hort',
+    since: '7.2',
+  },
+  {
     name: 'auxv-prctl',
     exercises: 'a new function and a new case in one of the largest system calls',
     backports: 'PR_GET_AUXV of Linux 6.4',

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // docs/changes.md, from the changes themselves.
-import { changes, sample } from './changes.ts'
+import { changes, isFor, sample } from './changes.ts'
 
 /** The series on which CI proves the changes. */
 export const provenSeries = ['6.1', '6.12'] as const
@@ -9,16 +9,15 @@ const escaped = (text: string) => text.replaceAll('|', '\\|').replaceAll('_', '\
 
 /** The page as it has to be. */
 export function changesPage(): string {
-  const rows = changes.map(({ name, edits, exercises, backports, series }) => {
+  const rows = changes.map((change) => {
+    const { name, edits, exercises, backports } = change
     const files = [...new Set(edits.map(({ file }) => `\`${file}\``))].join(', ')
     const why = backports === undefined ? '' : `; it backports ${backports}`
-    const marks = provenSeries.map((one) => (series === undefined || series.includes(one) ? 'yes' : '–'))
+    const marks = provenSeries.map((one) => (isFor(one)(change) ? 'yes' : '–'))
     const everyDay = sample.some((one) => one.name === name) ? ' \\*' : ''
     return `| ${name}${everyDay} | ${files} | ${escaped(`${exercises}${why}`)} | ${marks.join(' | ')} |`
   })
-  const counts = provenSeries.map(
-    (one) => `${changes.filter(({ series }) => series === undefined || series.includes(one)).length} on ${one}`,
-  )
+  const counts = provenSeries.map((one) => `${changes.filter(isFor(one)).length} on ${one}`)
   return `# Changes that are proven
 
 These are changes to real units of the kernel, ${changes.length} in all: ${counts.join(', ')}. \`npm run test:long\` builds each as a live patch for
@@ -27,7 +26,7 @@ the live patch, with it, and when it was reverted. It also says which functions 
 (tables of faults, of static keys, of alternatives, …) the live patch must have, so that it really exercises what the table
 says. The kernel's log must stay clean.
 
-The changes are in \`test/changes/\`, written as edits that fit both series. What "–" marks is in that series already.
+The changes are in \`test/changes/\`, written as edits that fit both series. What "–" marks is in that series already, or needs a newer one.
 
 \`npm run changes -- --kernel WHICH [NAME…]\` proves them on any other kernel, such as \`6.1-amd64\`; \`--keep DIR\` keeps
 the live patches. \`npm run changes -- --page\` writes this page.
