@@ -70,3 +70,9 @@ export function copiedHome(instruction: Instruction): { from: Home; to: Home } |
   if (one.opcode === 0x89) return { from: one.register, to: one.operand }
   return one.opcode === 0x8b ? { from: one.operand, to: one.register } : undefined
 }
+
+/** The registers of `cmovcc %from, %to`, behind which `to` holds what it held or what `from` does. */
+export function chosenHome(instruction: Instruction): { from: Home; to: Home } | undefined {
+  const one = encoded(instruction)
+  return one.isDirect && one.opcode >> 4 === 0xf4 ? { from: one.operand, to: one.register } : undefined
+}
