@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // New code that writes to what is read-only since the kernel, or the module, has started (`__ro_after_init`).
 
+import { closing } from '../../../c/tokens/lexer.ts'
+import { wordsAt } from '../../../c/tokens/names.ts'
 import { differenceOf, statementsOf } from '../../../c/tokens/statements.ts'
 import { isInitOrExit } from '../../../c/written/functions.ts'
 import { variablesOf } from '../../../c/written/local-variables.ts'
@@ -9,17 +11,33 @@ import { type ChangedFunctions, changedFunctionsOf, type Side } from '../../subj
 import { type Found, foundIn, warning } from '../../subject/rule.ts'
 import type { Subject } from '../../subject/subject.ts'
 
-/** True of a variable that the changed files declare so: `static struct x *name __ro_after_init = …`. */
-function isDeclaredSo({ rest }: Side, name: string): boolean {
-  return rest.some(
-    ({ text }, at) =>
-      text === name &&
-      rest
-        .slice(at + 1, at + 8)
-        .map((one) => one.text)
-        .join(' ')
-        .match(/^(?:\[ \w* \] ?)*__ro_after_init\b/) !== null,
-  )
+/** A variable as the changed files declare it: `static struct x *name[4] __ro_after_init = …`. */
+interface Declared {
+  /** How many indices lead to something in the variable itself: none of a pointer. */
+  readonly dimensions: number
+  readonly isReadOnly: boolean
+}
+
+function declaredIn({ rest }: Side, name: string): Declared[] {
+  return wordsAt(rest, name).flatMap((at): Declared[] => {
+    let [end, dimensions] = [at + 1, 0]
+    for (; rest[end]?.text === '['; dimensions++) end = closing(rest, end)
+    const behind = rest[end]?.text ?? ''
+    const isDeclared = /^[*}]$/.test(rest[at - 1]?.text ?? '') || rest[at - 1]?.kind === 'name'
+    return isDeclared && /^(?:[=;,]|__\w+)$/.test(behind)
+      ? [{ dimensions, isReadOnly: behind === '__ro_after_init' }]
+      : []
+  })
+}
+
+/** True of a place to which the variable only leads: `name->x`, `*name` and `name[1]` of a pointer. */
+function leadsElsewhere(side: Side, name: string, place: string): boolean {
+  if (place.includes('->')) return true
+  const indices = /^(?:\w+)((?:\[[^\]]*\])*)/.exec(place)?.[1]?.match(/\[/g)?.length ?? 0
+  const steps = indices + (/^\*+/.exec(place)?.[0].length ?? 0)
+  // Of a variable that other files declare, `*name` is one that it leads to, and `name[1]` a part of it.
+  const [declared] = declaredIn(side, name)
+  return declared === undefined ? place.startsWith('*') : steps > declared.dimensions
 }
 
 /**
@@ -38,11 +56,10 @@ export function bootDataFindings(
     for (const { kind, place } of come.flatMap((one) => effectsIn(reader, one, variables))) {
       if (!/^(?:write|lock|count)$/.test(kind) || place === undefined || found.has(place.base)) continue
       const { base, text } = place
-      // Where the variable leads, is another place.
-      const isItself = !text.includes('->') && !text.startsWith('*') && !text.startsWith(`${base}[`)
-      if (!isItself || variables.has(base)) continue
+      if (variables.has(base) || leadsElsewhere(functions.before, base, text)) continue
       // What the patch brings itself is carried where it stays writable.
-      if (!isDeclaredSo(functions.before, base) && !isReadOnly(base)) continue
+      const isDeclaredSo = declaredIn(functions.before, base).some((one) => one.isReadOnly)
+      if (!isDeclaredSo && !isReadOnly(base)) continue
       found.set(
         base,
         foundIn(

@@ -9,6 +9,8 @@ const text = (body: string) => `
 static struct kmem_cache *cache __ro_after_init;
 static struct family { int users; struct mutex lock; } family __ro_after_init = { 0 };
 static int limits[4] __ro_after_init;
+static int *table __ro_after_init;
+static struct file *files[2 * 2] __ro_after_init;
 static int plain;
 static void reset(void) { limit = 0; }
 int release(struct file *file) { ${body} return 0; }
@@ -27,6 +29,12 @@ describe('a write to what is read-only since the start is told', () => {
     ['by WRITE_ONCE', 'WRITE_ONCE(cache, file->cache);', ['cache']],
     ['only to read it', 'use(cache); if (family.users > 1) return 1;', []],
     ['where the pointer leads', 'cache->count = 1;', []],
+    ['of an array’s element', 'limits[2] = 1;', ['limits']],
+    ['of an array’s first element', '*limits = 1;', ['limits']],
+    ['of a pointer in an array', 'files[1] = file;', ['files']],
+    ['where a pointer in an array leads', 'files[1]->count = 1;', []],
+    ['of an element where a pointer leads', 'table[2] = 1;', []],
+    ['where that pointer leads', '*table = 1;', []],
     ['of a variable that stays writable', 'plain = 1;', []],
     ['of a local variable of that name', 'int cache; cache = 1;', []],
   ])('%s', (_what, body, names) => {
@@ -36,6 +44,7 @@ describe('a write to what is read-only since the start is told', () => {
   test('of a variable that another file declares, as the kernel’s image tells', () => {
     expect(found('limit = 3;', (name) => name === 'limit')).toEqual(['limit'])
     expect(found('limit = 3;')).toEqual([])
+    expect(found('sizes[1] = 3;', (name) => name === 'sizes')).toEqual(['sizes'])
   })
 
   test('also by a helper that the new code begins to call', () => {
