@@ -11,42 +11,48 @@ import { type Found, warning } from '../../subject/rule.ts'
 
 const definer = /^(?:TRACE_EVENT|DECLARE_EVENT_CLASS|DEFINE_EVENT|DECLARE_TRACE|DEFINE_TRACE)(?:_\w+)?$/
 
-/** The events and classes of events that a file defines, by name. */
-function eventsIn(text: string): Map<string, string> {
-  const found = new Map<string, string>()
+interface Tracepoint {
+  readonly text: string
+  /** True for a trace event, which has a record; a bare tracepoint only has arguments. */
+  readonly isEvent: boolean
+}
+
+/** The events, classes of events and bare tracepoints that a file defines, by name. */
+function tracepointsIn(text: string): Map<string, Tracepoint> {
+  const found = new Map<string, Tracepoint>()
   const { rest } = definitionsOf(text)
   for (const [at, { text: word }] of rest.entries()) {
     if (!definer.test(word) || rest[at + 1]?.text !== '(') continue
     const end = closing(rest, at + 1)
     const isInstance = word.startsWith('DEFINE_EVENT')
     const name = rest[at + (isInstance ? 4 : 2)]?.text
-    if (name !== undefined) found.set(name, textOf(rest.slice(at, end)))
+    if (name !== undefined)
+      found.set(name, { text: textOf(rest.slice(at, end)), isEvent: !/^(?:DECLARE|DEFINE)_TRACE(?!_EVENT)/.test(word) })
   }
   return found
 }
 
 export function tracepointFindings(changes: readonly FileChange[]): Found[] {
-  return kernelFiles(changes)
-    .filter(({ before }) => before?.includes('_EVENT'))
-    .flatMap(({ path, before, after }) => {
-      const [old, young] = [eventsIn(before ?? ''), eventsIn(after ?? '')]
-      return [...old]
-        .filter(([name, text]) => young.get(name) !== text)
-        .map(
-          ([name]): Found => ({
-            symbol: name,
-            unit: path,
-            message:
-              `The trace event ${name} ${young.has(name) ? 'changes' : 'goes'}; listeners that are attached ` +
-              'read its record by the old format',
-          }),
-        )
-    })
+  return kernelFiles(changes).flatMap(({ path, before, after }) => {
+    const [old, young] = [tracepointsIn(before ?? ''), tracepointsIn(after ?? '')]
+    return [...old]
+      .filter(([name, { text }]) => young.get(name)?.text !== text)
+      .map(([name, { isEvent }]): Found => {
+        const does = young.has(name) ? 'changes' : 'goes'
+        return {
+          symbol: name,
+          unit: path,
+          message: isEvent
+            ? `The trace event ${name} ${does}; listeners that are attached read its record by the old format`
+            : `The tracepoint ${name} ${does}; probes that are attached take its arguments in the old way`,
+        }
+      })
+  })
 }
 
 export const tracepointChanged = warning(
   'tracepoint-changed',
-  'A trace event whose arguments, record or text change',
+  'A trace event whose arguments, record or text change, and a bare tracepoint whose arguments do',
   'The format of an event is registered when the kernel starts or the module is loaded; perf, ' +
     'ftrace and BPF programs read the new record by the old format',
   'Leave the event as it is; say what is new in a message of the kernel’s log',

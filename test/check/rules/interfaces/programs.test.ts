@@ -49,6 +49,32 @@ describe('a header for programs', () => {
     expect(found).toMatchObject([{ severity: 'note', symbol: 'SOME_B' }])
   })
 
+  test('with a mark behind the last one, and what is made of it, is only noted', () => {
+    const of = (more: string) =>
+      inUapi(
+        'enum some { SOME_A, __SOME_AFTER_LAST, NUM_SOME = __SOME_AFTER_LAST, SOME_MAX = NUM_SOME - 1 };',
+        `enum some { SOME_A,${more} __SOME_AFTER_LAST, NUM_SOME = __SOME_AFTER_LAST, SOME_MAX = NUM_SOME - 1 };`,
+      )
+    expect(uapiFindings(of(' SOME_B,'))).toMatchObject([{ severity: 'note', symbol: 'SOME_B' }])
+    const macro = (last: string) => `enum some { SOME_A, SOME_B };\n#define SOME_MAX ${last}`
+    expect(uapiFindings(inUapi(macro('SOME_A'), macro('SOME_B')))).toEqual([])
+  })
+
+  test.each([
+    ['#define SOME_MAX_NAME 16', '#define SOME_MAX_NAME 32', 'SOME_MAX_NAME'],
+    ['#define __NR_some 16', '#define __NR_some 32', '__NR_some'],
+    ['enum some { __SOME_A, SOME_B };', 'enum some { SOME_B, __SOME_A };', '__SOME_A'],
+    ['enum some { SOME_NUM_A, SOME_B };', 'enum some { SOME_NEW, SOME_NUM_A, SOME_B };', 'SOME_NUM_A'],
+  ])('that changes %s is a danger, though it is called like the end of a list', (before, after, symbol) => {
+    const found = uapiFindings(inUapi(before, after)).filter(({ severity }) => severity !== 'note')
+    expect(found).toMatchObject([{ symbol }])
+  })
+
+  test('that changes one thing and has another one anew is told for both', () => {
+    const found = uapiFindings(inUapi('#define SOME_A 1', '#define SOME_A 2\n#define SOME_B 3'))
+    expect(found.map(({ symbol }) => symbol)).toEqual(['SOME_A', 'SOME_B'])
+  })
+
   test('with another comment is none', () => {
     expect(uapiFindings(inUapi('#define SOME_FLAG 1 /* one */', '#define SOME_FLAG 1 /* the first */'))).toEqual([])
   })
@@ -76,6 +102,15 @@ DEFINE_EVENT(some_class, some_other, TP_PROTO(int a), TP_ARGS(a));
   const file = 'include/trace/events/some.h'
   test('with another record is a danger', () => {
     expect(tracepointFindings([changeOf(event('a'), event('b'), file)])).toMatchObject([{ symbol: 'some_event' }])
+  })
+
+  test('without a record, in a file that has no event, is a danger with other arguments', () => {
+    const bare = (macro: string, arg: string) => `${macro}(some_tp,\n\tTP_PROTO(int ${arg}),\n\tTP_ARGS(${arg}));\n`
+    for (const macro of ['DECLARE_TRACE', 'DEFINE_TRACE'])
+      expect(tracepointFindings([changeOf(bare(macro, 'a'), bare(macro, 'b'), file)])).toMatchObject([
+        { symbol: 'some_tp', message: expect.stringContaining('tracepoint some_tp changes') },
+      ])
+    expect(tracepointFindings([changeOf(bare('DECLARE_TRACE', 'a'), '', file)])).toHaveLength(1)
   })
 
   test('that is new is none for those that are there', () => {
