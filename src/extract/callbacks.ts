@@ -9,6 +9,15 @@ import type { SymbolDraft } from '../elf/write.ts'
 import type { Finding } from '../ground/finding.ts'
 import type { UnitChange } from './kernel-lookup.ts'
 
+/**
+ * The macros by which a patch declares a callback: `INARCH_PRE_PATCH`, kpatch's `KPATCH_PRE_PATCH_CALLBACK`
+ * (kmod/patch/kpatch-macros.h) and the kernel's `KLP_PRE_PATCH_CALLBACK` (include/linux/livepatch_helpers.h).
+ */
+export function callbackMacros(kind: CallbackKind): string[] {
+  const what = kind.toUpperCase()
+  return [`INARCH_${what}`, `KPATCH_${what}_CALLBACK`, `KLP_${what}_CALLBACK`]
+}
+
 export interface CarriedCallback {
   readonly kind: CallbackKind
   readonly name: string

@@ -20,6 +20,19 @@ describe('a shadow variable that the patch allocates', () => {
     expect(said(allocates, `${frees}INARCH_POST_UNPATCH(undo);\n`)).toEqual([])
   })
 
+  test.each([
+    'INARCH_PRE_UNPATCH',
+    'KPATCH_POST_UNPATCH_CALLBACK',
+    'KPATCH_PRE_UNPATCH_CALLBACK',
+    'KLP_POST_UNPATCH_CALLBACK',
+  ])('and a callback frees that %s declares is fine', (macro) => {
+    expect(said(`${allocates}${frees}${macro}(undo);\n`)).toEqual([])
+  })
+
+  test('and is freed in a callback that runs earlier is noted', () => {
+    expect(said(`${allocates}${frees}KLP_PRE_PATCH_CALLBACK(undo);\n`)).toHaveLength(1)
+  })
+
   test('and is freed in no callback is noted', () => {
     expect(said(`${allocates}${frees}`)).toHaveLength(1)
   })

@@ -3,9 +3,15 @@
 
 import { callsIn } from '../../../c/tokens/calls.ts'
 import { tokenize } from '../../../c/tokens/lexer.ts'
+import { callbackMacros } from '../../../extract/callbacks.ts'
 import { listed } from '../../../ground/listed.ts'
 import type { FileChange } from '../../../patch/patch.ts'
 import { type Found, note } from '../../subject/rule.ts'
+
+/** A callback that runs when the live patch goes. */
+const undoes = new RegExp(
+  `\\b(?:${(['pre_unpatch', 'post_unpatch'] as const).flatMap(callbackMacros).join('|')})\\s*\\(`,
+)
 
 /** The number in a call of `klp_shadow_*`: its argument `at`, as it is written. */
 function numbersIn(text: string, callee: RegExp, at: number): string[] {
@@ -18,7 +24,7 @@ function numbersIn(text: string, callee: RegExp, at: number): string[] {
 
 export function shadowFindings(changes: readonly FileChange[]): Found[] {
   const texts = changes.map(({ after = '' }) => after)
-  const isUndone = texts.some((text) => /\bINARCH_(?:PRE|POST)_UNPATCH\s*\(/.test(text))
+  const isUndone = texts.some((text) => undoes.test(text))
   const freed = new Set(isUndone ? texts.flatMap((text) => numbersIn(text, /^klp_shadow_free_all$/, 0)) : [])
   return changes.flatMap(({ path: file, before = '', after = '' }): Found[] => {
     const taker = /^klp_shadow_(?:alloc|get_or_alloc)$/
