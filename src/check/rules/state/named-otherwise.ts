@@ -10,7 +10,7 @@ import { withHelpers } from '../../locks/operations.ts'
 import { type NameUse, namesIn, nameWrappers } from '../../semantics/values/registered-names.ts'
 import type { ChangedFunctions, Side } from '../../subject/changed-functions.ts'
 import { kernelFiles } from '../../subject/kernel-files.ts'
-import { type Found, ofTexts, warning } from '../../subject/rule.ts'
+import { type Found, foundIn, ofTexts, warning } from '../../subject/rule.ts'
 
 type Constants = ReadonlyMap<string, string>
 
@@ -32,7 +32,6 @@ export function nameFindings(functions: ChangedFunctions, changes: readonly File
   const everyKey = (side: Side, constants: Constants) =>
     new Set([...side.definitions.values()].flatMap((one) => names(side, one, constants)).map(keyOf))
   const [there, then] = [everyKey(functions.before, old), everyKey(functions.after, young)]
-  const file = new Map(functions.all.map((one) => [one.name, one.file]))
   return [...functions.after.definitions].flatMap(([symbol, after]): Found[] => {
     const before = functions.before.definitions.get(symbol)
     if (before === undefined || after.kind === 'macro') return []
@@ -46,18 +45,20 @@ export function nameFindings(functions: ChangedFunctions, changes: readonly File
         )
     const was = finds(functions.before, before, functions.after, old)
     // What these files have under that name already is found, whichever function asks.
-    const come = finds(functions.after, after, functions.before, young).find((one) => !there.has(keyOf(one)))
-    const gone = was.find((one) => one.registry === come?.registry && !then.has(keyOf(one)))
-    if (come === undefined || gone === undefined) return []
-    return [
-      {
-        symbol,
-        unit: file.get(symbol) ?? files[0]!.path,
-        message:
-          `${symbol} now asks ${come.word} for "${come.name}" instead of "${gone.name}"; what was ` +
-          `registered as "${gone.name}" before the live patch came is not found`,
-      },
-    ]
+    const come = finds(functions.after, after, functions.before, young).filter((one) => !there.has(keyOf(one)))
+    const left = was.filter((one) => !then.has(keyOf(one)))
+    const told = new Set<string>()
+    return come.flatMap((one): Found[] => {
+      if (told.has(keyOf(one))) return []
+      told.add(keyOf(one))
+      const at = left.findIndex(({ registry }) => registry === one.registry)
+      const [gone] = at < 0 ? [] : left.splice(at, 1)
+      if (gone === undefined) return []
+      const message =
+        `${symbol} now asks ${one.word} for "${one.name}" instead of "${gone.name}"; what was ` +
+        `registered as "${gone.name}" before the live patch came is not found`
+      return [foundIn({ name: symbol, file: functions.after.fileOf(symbol)! }, message)]
+    })
   })
 }
 

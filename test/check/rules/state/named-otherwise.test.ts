@@ -100,3 +100,21 @@ test('a name that is made in a buffer and registered is not plain', () => {
   expect(verdict('!proc_mkdir(name, 0)')).toBe('lives')
   expect(verdict('strlen(name)')).toBe('plain')
 })
+
+describe('a function of which only a macro changes', () => {
+  test('is told in its own file, and each name of it', () => {
+    const user =
+      '#include "names.h"\nvoid drop(void)\n{\n\tremove_proc_entry(NAME, 0);\n\tremove_proc_entry(OTHER, 0);\n}\n'
+    const header = (name: string) => `#define NAME "${name}"\n#define OTHER "${name}s"\n`
+    const changes = [
+      changeOf('int first;\n', 'int first = 1;\n', 'fs/a.c'),
+      changeOf(header('old'), header('new'), 'fs/names.h'),
+      changeOf(user, `${user}\n`, 'fs/z.c'),
+    ]
+    const found = nameFindings(changedFunctions(changes), changes)
+    expect(found).toMatchObject([
+      { symbol: 'drop', unit: 'fs/z.c', message: expect.stringContaining('"new" instead of "old"') },
+      { symbol: 'drop', unit: 'fs/z.c', message: expect.stringContaining('"news" instead of "olds"') },
+    ])
+  })
+})
