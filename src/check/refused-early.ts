@@ -6,7 +6,7 @@ import type { BuildTrees } from '../build/compiler/compile-unit.ts'
 import type { Unit } from '../build/kbuild/units.ts'
 import { Fault } from '../ground/fault.ts'
 import type { Job } from '../ground/job.ts'
-import { layoutsFound } from './rules/interfaces/type-layout.ts'
+import { layoutsFound, layoutsTogether } from './rules/interfaces/type-layout.ts'
 import { mayChangeTypes } from './types/may-change-types.ts'
 import { readTexts, type UnitTexts } from './types/unit-outlines.ts'
 import { compileBothTypes } from './types/unit-types.ts'
@@ -20,7 +20,7 @@ export async function refusingLayouts(job: Job, bench: BuildTrees, units: readon
     const texts = await textsIfRead(job, bench, unit)
     const types = texts && (await compileBothTypes(job, bench, unit, texts))
     if (texts === undefined || types === undefined) continue
-    for (const [name, { severity }] of layoutsFound(unit.source, texts, types, []))
+    for (const [name, { severity }] of layoutsTogether(layoutsFound(unit.source, texts, types, [])))
       if (severity === 'error') found.add(name)
   }
   return [...found]

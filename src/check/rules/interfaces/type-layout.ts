@@ -3,6 +3,7 @@
 // another one reads, and writes, something else.
 
 import { toldFirst } from '../../../ground/listed.ts'
+import { grouped } from '../../../ground/values/grouped.ts'
 import { compareTexts } from '../../../source/change/changed-items.ts'
 import { error, type Found } from '../../subject/rule.ts'
 import type { StudiedUnit } from '../../subject/subject.ts'
@@ -71,8 +72,19 @@ function foundOf(change: TypeChange, users: readonly string[], lifetime: Lifetim
   }
 }
 
+/** What a unit says of a type that changes. */
+export interface UnitLayout {
+  /** Its C file. */
+  readonly unit: string
+  readonly name: string
+  /** The functions of the unit that see the type. */
+  readonly users: readonly string[]
+  /** @param users those of all units that see it */
+  told(users: readonly string[]): Found
+}
+
 /**
- * What the rule says of the types of one unit, by their names.
+ * What there is to say of the types of one unit, each once.
  * @param unit its C file
  * @param functions those of the unit that the patch changes or adds
  */
@@ -81,20 +93,39 @@ export function layoutsFound(
   texts: UnitTexts,
   types: UnitTypes,
   functions: readonly string[],
-): Map<string, Found> {
-  const found = new Map<string, Found>()
+): UnitLayout[] {
+  const found = new Map<string, UnitLayout>()
   const reach = reachOf(types.before)
   for (const change of compareTypes(types.before, types.after)) {
-    const words = [change.name, ...change.differences.map(({ member }) => member)].flatMap(
+    const { name } = change
+    const words = [name, ...change.differences.map(({ member }) => member)].flatMap(
       (text) => text.match(/[A-Za-z_]\w*$/)?.[0] ?? [],
     )
     const users = typeUsers(texts.after, functions, words)
     const lifetime =
-      change.tag === 'enum' || reach.isHeld(change.before) ? 'live' : lifetimeOf(texts.before, unit, change.name)
-    const one = foundOf(change, users, lifetime, reach)
-    if (one !== undefined && !found.has(change.name)) found.set(change.name, one)
+      change.tag === 'enum' || reach.isHeld(change.before) ? 'live' : lifetimeOf(texts.before, unit, name)
+    const told = (all: readonly string[]) => foundOf(change, all, lifetime, reach)
+    if (told(users) === undefined || found.has(name)) continue
+    found.set(name, { unit, name, users, told: (all) => ({ ...told(all)!, unit }) })
   }
-  return found
+  return [...found.values()]
+}
+
+const gravity: readonly Found['severity'][] = [undefined, 'error', 'warning', 'note']
+
+/**
+ * What several units say of the same types: of each the gravest, of the first unit that says so, with the users of all.
+ * @param layouts in the order of the units
+ */
+export function layoutsTogether(layouts: readonly UnitLayout[]): Map<string, Found> {
+  return new Map(
+    [...grouped(layouts, ({ name }) => name)].map(([name, all]) => {
+      const users = [...new Set(all.flatMap((one) => one.users))]
+      const told = all.map((one) => one.told(users))
+      told.sort((one, other) => gravity.indexOf(one.severity) - gravity.indexOf(other.severity))
+      return [name, told[0]!] as const
+    }),
+  )
 }
 
 export const typeLayout = error(
@@ -107,23 +138,22 @@ export const typeLayout = error(
   ['Documentation/livepatch/shadow-vars.rst: allocated separately from parent data structures'],
   async (subject, job) => {
     const { units } = await typeUnits(job, subject)
-    const found = new Map<string, Found>()
-    /** By their words alone, and the types of which another unit tells the layout. */
-    const doubtful: Found[] = []
-    const laidOut = new Set<string>()
-    await Promise.all(
+    const told = await Promise.all(
       units.map(async (studied) => {
         const [texts, types] = await Promise.all([unitTexts(job, subject, studied), unitTypes(job, subject, studied)])
         const unit = studied.unit.source
-        if (types === undefined) {
-          for (const one of byText(studied, texts, subject.changes)) doubtful.push({ ...one, unit })
-          return
-        }
-        for (const name of namedRecords(types.before).keys()) laidOut.add(name)
-        for (const [name, one] of layoutsFound(unit, texts, types, functionsOf(studied)))
-          if (!found.has(name)) found.set(name, { ...one, unit })
+        return types === undefined
+          ? { doubtful: byText(studied, texts, subject.changes).map((one) => ({ ...one, unit })) }
+          : {
+              laidOut: [...namedRecords(types.before).keys()],
+              layouts: layoutsFound(unit, texts, types, functionsOf(studied)),
+            }
       }),
     )
+    const found = layoutsTogether(told.flatMap(({ layouts = [] }) => layouts))
+    /** By their words alone, and the types of which another unit tells the layout. */
+    const doubtful = told.flatMap((one) => one.doubtful ?? [])
+    const laidOut = new Set(told.flatMap((one) => one.laidOut ?? []))
     for (const one of doubtful) {
       const name = one.symbol ?? ''
       if (!laidOut.has(name) && !found.has(name)) found.set(name, one)

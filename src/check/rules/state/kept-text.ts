@@ -3,8 +3,8 @@
 // is unloaded, a pointer to it that the kernel keeps (the name of an I/O region or of an interrupt, a member of an
 // object) dangles.
 import type { Atom, SplitObject, Target } from '../../../diff/object/split-object.ts'
-import { grouped } from '../../../ground/grouped.ts'
 import { toldFirst } from '../../../ground/listed.ts'
+import { grouped } from '../../../ground/values/grouped.ts'
 import { loadedRegister, storesAddress } from '../../../x86/address-taking.ts'
 import { controlOf, leaves, placeOf } from '../../../x86/branch.ts'
 import { argumentRegisters, callerSaved, chosenHome, copiedHome } from '../../../x86/calling-convention.ts'
