@@ -53,18 +53,29 @@ function withoutCode({ expected: _, ...rest }: MatchRecord): Omit<MatchRecord, '
 async function completed(job: Job, fix: StudiedFix, draft: Draft): Promise<Pick<Judgement, 'binding' | 'findings'>> {
   if ([...draft.findings, ...draft.review].some(({ severity }) => severity === 'error'))
     return { findings: draft.findings }
+  let known = draft.findings
   try {
     const made = await makeBinary(job, fix, draft)
-    const { findings } = made.manifest
-    const audited = await auditFix(job, fix, made, [...findings, ...draft.review])
-    return {
-      ...reached(made.manifest),
-      findings: withConsent([...findings, ...audited], new Set(fix.request.allow)),
-    }
+    known = withConsent(made.manifest.findings, new Set(fix.request.allow))
+    const audited = await auditFix(job, fix, made, [...known, ...draft.review])
+    return { ...reached(made.manifest), findings: withConsent([...known, ...audited], new Set(fix.request.allow)) }
   } catch (error) {
     if (!(error instanceof Fault) || error.kind !== 'refused') throw error
-    return { findings: error.findings }
+    return { findings: findingsOfRefusal(known, error) }
   }
+}
+
+/**
+ * What is known and what a refusal says, each once; at least one of them is an error.
+ * @param fault of the kind `refused`
+ */
+export function findingsOfRefusal(known: readonly Finding[], fault: Fault): Finding[] {
+  const keyOf = ({ rule, symbol, unit, message }: Finding) => [rule, symbol, unit, message].join('\n')
+  const keys = new Set(known.map(keyOf))
+  const all = [...known, ...fault.findings.filter((one) => !keys.has(keyOf(one)))]
+  if (all.some(({ severity }) => severity === 'error')) return all
+  const { code: rule, message, remedy } = fault
+  return [...all, { severity: 'error', rule, message, ...(remedy === undefined ? {} : { hint: remedy }) }]
 }
 
 function reached({ binding }: Manifest): Pick<Judgement, 'binding'> {
@@ -125,12 +136,13 @@ export async function judgeFix(job: Job, kernel: Kernel, request: MakeRequest): 
       }
     } catch (error) {
       if (!(error instanceof Fault) || error.kind !== 'refused') throw error
+      const isNothing = error.code === 'no-functional-change'
       return {
         ...about,
-        verdict: error.code === 'no-functional-change' ? 'none' : 'refused',
+        verdict: isNothing ? 'none' : 'refused',
         functions: [],
         carried: [],
-        findings: error.findings,
+        findings: isNothing ? error.findings : findingsOfRefusal([], error),
       }
     }
   })
