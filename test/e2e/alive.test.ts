@@ -5,59 +5,18 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import os from 'node:os'
 import path from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { beyondOf } from '../../src/check/semantics/plain/judgement.ts'
-import { changedFunctionsOf } from '../../src/check/subject/changed-functions.ts'
-import { FixFacts } from '../../src/check/subject/fix-facts.ts'
 import { type Job, silentJournal } from '../../src/ground/job.ts'
 import type { Kernel } from '../../src/kernel/kernel.ts'
 import { selectKernel } from '../../src/kernel/select.ts'
 import { applyPatches } from '../../src/patch/apply.ts'
 import { parsePatch } from '../../src/patch/parse.ts'
-import type { FileChange } from '../../src/patch/patch.ts'
-import { constantSiblings } from '../alive/constant-siblings.ts'
-import { editedFiles } from '../alive/edited.ts'
-import { formulaSiblings } from '../alive/formula-siblings.ts'
-import { furtherSiblings } from '../alive/further-siblings.ts'
-import { hostileSiblings } from '../alive/hostile-siblings.ts'
-import { siblings } from '../alive/siblings.ts'
-import { textFindings } from '../alive/text-findings.ts'
 import { buildCommand, inarch, root } from './inarch.ts'
+import { describeSiblings, judged } from './siblings.ts'
 
 const job: Job = { signal: new AbortController().signal, journal: silentJournal() }
 const patchOf = (name: string) => path.join(root, 'test/cases/semantics', `${name}.patch`)
 
-/** The rules that warn, and the functions that are not plain. */
-function judged(kernel: Kernel, changes: readonly FileChange[], units: readonly string[] = []) {
-  const functions = changedFunctionsOf({
-    changes,
-    kernel,
-    units: units.map((source) => ({ unit: { source } })),
-    facts: new FixFacts(),
-  })
-  const warned = textFindings(functions, changes).filter(({ severity }) => severity !== 'note')
-  const living = functions.all.filter((one) => beyondOf(functions, one)?.verdict === 'lives')
-  return { rules: [...new Set(warned.map(({ rule }) => rule))], living: living.map(({ name }) => name) }
-}
-
-describe.each(['bookworm', 'trixie'])('on %s', (suite) => {
-  let kernel: Kernel
-  beforeAll(async () => {
-    kernel = await selectKernel(job, suite)
-  }, 600_000)
-
-  test.each([...siblings, ...hostileSiblings, ...constantSiblings, ...furtherSiblings, ...formulaSiblings])(
-    '$name: $kind',
-    ({ edits, asks, plain, units }) => {
-      const changes = editedFiles(kernel.source, edits)
-      // A later series may have other code there; the first one has all of it.
-      if (changes === undefined) return expect(suite).not.toBe('bookworm')
-      const { rules, living } = judged(kernel, changes, units)
-      if (asks.length === 0) expect(rules).toEqual([])
-      else expect(rules.filter((rule) => asks.includes(rule))).not.toEqual([])
-      if (plain === true) expect(living).toEqual([])
-    },
-  )
-})
+describeSiblings('bookworm')
 
 describe('a patch', () => {
   let kernel: Kernel

@@ -49,18 +49,4 @@ describe('the newest cloud kernel of Debian 13', () => {
     // Where the toolchain lies is not told to anybody.
     for (const file of modules) expect(readFileSync(file).includes(os.homedir())).toBe(false)
   })
-
-  test('gets its toolchain back when somebody removes it', async ({ skip }) => {
-    if (kernel.toolchain === undefined) skip('this machine has the compiler')
-    const fresh = mkdtempSync(path.join(os.tmpdir(), 'inarch-trixie-out-'))
-    rmSync(toolchainDir(kernel.toolchain!), { recursive: true })
-    const patch = path.join(root, 'examples/meminfo.patch')
-    const again = await inarch(['build', patch, '--kernel', kernel.release, '--output', fresh], { cwd: dir })
-    expect([again.code, again.stderr]).toEqual([0, expect.stringContaining('Unpacking gcc-')])
-    const bytes = (at: string) => readFileSync(path.join(at, 'livepatch-meminfo.ko'))
-    const once = await built('meminfo')
-    expect(once.code).toBe(0)
-    expect(bytes(fresh).equals(bytes(dir))).toBe(true)
-    rmSync(fresh, { recursive: true })
-  })
 })

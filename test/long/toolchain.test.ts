@@ -1,0 +1,33 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// A toolchain that somebody removed is fetched again. Whatever else uses it meanwhile fails, so it stands alone here.
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import os from 'node:os'
+import path from 'node:path'
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import { silentJournal } from '../../src/ground/job.ts'
+import { selectKernel } from '../../src/kernel/select.ts'
+import { toolchainDir } from '../../src/kernel/toolchain.ts'
+import { buildCommand, inarch, root } from '../e2e/inarch.ts'
+
+const work = mkdtempSync(path.join(os.tmpdir(), 'inarch-toolchain-'))
+beforeAll(buildCommand)
+afterAll(() => rmSync(work, { recursive: true, force: true }))
+
+test('a kernel of Debian 13 gets its toolchain back when somebody removes it', async ({ skip }) => {
+  const kernel = await selectKernel({ signal: new AbortController().signal, journal: silentJournal() }, 'trixie')
+  if (kernel.toolchain === undefined) skip('this machine has the compiler')
+  const build = async (name: string) => {
+    const output = mkdtempSync(path.join(work, name))
+    const patch = path.join(root, 'examples/meminfo.patch')
+    const { code, stderr } = await inarch(['build', patch, '--kernel', kernel.release, '--output', output], {
+      cwd: work,
+    })
+    expect(code, stderr).toBe(0)
+    return { stderr, module: readFileSync(path.join(output, 'livepatch-meminfo.ko')) }
+  }
+  const before = await build('before-')
+  rmSync(toolchainDir(kernel.toolchain!), { recursive: true })
+  const after = await build('after-')
+  expect(after.stderr).toContain('Unpacking gcc-')
+  expect(after.module.equals(before.module)).toBe(true)
+})
