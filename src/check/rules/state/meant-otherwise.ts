@@ -16,6 +16,7 @@ import {
   nameOfThing,
 } from '../../semantics/values/changed-operations.ts'
 import { type Packing, packingsIn, type Scale, scalesIn } from '../../semantics/values/conversions.ts'
+import { formPairs } from '../../semantics/values/forms.ts'
 import { type Replacement, replacementsIn } from '../../semantics/values/replacements.ts'
 import { operationsWithSharedValues } from '../../semantics/values/shared-values.ts'
 import { type ChangedFunction, type ChangedFunctions, textOf } from '../../subject/changed-functions.ts'
@@ -173,7 +174,14 @@ export function meantFindings(functions: ChangedFunctions): Found[] {
     ...scaleMeetings(all(scalesIn)),
     ...stepMeetings(operationsWithSharedValues(functions, replaced, constants), []),
   ]
-  const found = together(meetings, functions)
+  const isTold = (name: string, other: string) =>
+    meetings.some(
+      (its) => [its.one.name, its.other.name].includes(name) && [its.one.name, its.other.name].includes(other),
+    )
+  const forms = formPairs(functions).flatMap(({ one, other, what }) =>
+    isTold(one.name, other.name) ? [] : [meeting(one, other, what, left)],
+  )
+  const found = together([...meetings, ...forms], functions)
   if (found.length === 0) return []
   // A note asks nothing, so it takes no question's place.
   const others = [...storedFindings(functions), ...countedFindings(functions), ...placedFindings(functions)].filter(
