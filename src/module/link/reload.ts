@@ -22,7 +22,10 @@ const writing = ['text_poke', 'text_poke_sync', 'text_mutex'] as const
 /** Bytes of struct inarch_callbacks. */
 const slotSize = 24
 
-/** Who makes a patched module come again: `kernel`, the live patch (`own`), or nobody (`never`). */
+/**
+ * Who clears the relocations against a patched module when it is unloaded, without which it can't be loaded again: the
+ * kernel (6.3 and later), the live patch (`own`), or nobody (`never`).
+ */
 export type Reload = 'kernel' | 'own' | 'never'
 
 /** @param bindings how the live patch's references are resolved */
@@ -37,7 +40,7 @@ export function reloadOf(
   return callbacks !== undefined && canWrite ? 'own' : 'never'
 }
 
-/** What there is to say when nobody makes the modules come again. */
+/** What there is to say when nobody clears the relocations against the modules. */
 export function reloadFindings(reload: Reload, objects: readonly string[]): Finding[] {
   if (reload !== 'never') return []
   return objects

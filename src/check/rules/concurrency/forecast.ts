@@ -93,8 +93,8 @@ export const neverFinishes = warning(
 export const longSleepers = note(
   'long-sleepers',
   'A replaced function in which tasks sleep until something happens outside',
-  'The transition waits for them. The kernel wakes processes in it after 15 s with a signal that ' +
-    'nobody sees, and they leave; a thread of the kernel stays',
+  'The transition waits for them. After 15 s the kernel wakes processes with livepatch’s fake signal ' +
+    '(klp_send_signals), which wakes interruptible sleeps only; a thread of the kernel stays',
   'Nothing need be done for processes; `inarch forecast` tells on a running system who sleeps there, ' +
     'and `inarch prove` in a virtual machine',
   [
@@ -117,7 +117,7 @@ export const longSleepers = note(
     return {
       message:
         `Processes may sleep long in ${name}${where}: the transition waits for them, up to 15 s, ` +
-        'until the kernel’s signal wakes them',
+        'until livepatch’s fake signal wakes them, where the sleep is interruptible',
     }
   }),
 )

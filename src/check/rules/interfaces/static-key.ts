@@ -48,19 +48,21 @@ export function keyFindings(functions: ChangedFunctions, changes: readonly FileC
       (one) => count(old, one) !== count(young, one) && !isBrought(one.split(' ')[1] ?? '', changes),
     )
     if (differ.length === 0) return []
-    const keys = listed(differ.map((one) => (one.split(' ')[1] ?? '').replace(/^&/, '')))
+    const keys = [...new Set(differ.map((one) => (one.split(' ')[1] ?? '').replace(/^&/, '')))]
+    const [names, keep] = [listed(keys), keys.length === 1 ? 'keeps' : 'keep']
     return foundIn(
       of,
-      `${of.name} switches the static key ${keys} differently; it is still as the old code has left it`,
+      `${of.name} enables or disables ${names} differently; ${names} ${keep} the state and count that the old code ` +
+        'gave it',
     )
   })
 }
 
 export const staticKey = warning(
   'static-key',
-  'A changed function that turns a static key on or off, or counts it, otherwise than before',
+  'A changed function that enables or disables a static key, or counts it, otherwise than before',
   'The key keeps the state, and the count, that the old code gave it; with the new code’s rule it ' +
-    'may never be turned on again, or off',
+    'may never be enabled again, or disabled',
   'Bring the key into the state that the new code expects, in a callback (INARCH_POST_PATCH)',
   [
     'Documentation/staging/static-keys.rst: The state and the reference count can be retrieved',
