@@ -3,6 +3,8 @@
 // about itself is what `inarch check --rules` prints and what docs/rules.md shows.
 import type { Finding } from '../../ground/finding.ts'
 import type { Job } from '../../ground/job.ts'
+import { listed } from '../../ground/listed.ts'
+import { grouped } from '../../ground/values/grouped.ts'
 import type { FileChange } from '../../patch/patch.ts'
 import { type ChangedFunction, type ChangedFunctions, changedFunctionsOf } from './changed-functions.ts'
 import type { Subject } from './subject.ts'
@@ -58,6 +60,24 @@ export function foundIn(
   more?: Omit<Found, 'message'>,
 ): Found {
   return { symbol: name, unit: file, message, ...more }
+}
+
+/** What one function does, as the rest of a sentence that begins with its name. */
+export interface Doing {
+  readonly of: Pick<ChangedFunction, 'name' | 'file'>
+  readonly does: string
+  /** Other functions that it is about. */
+  readonly functions?: readonly string[]
+}
+
+/** What functions do; the same of several functions once: `Each of f and g now waits …`. */
+export function foundInEach(all: readonly Doing[]): Found[] {
+  return [...grouped(all, ({ does }) => does)].map(([does, some]) => {
+    const names = [...new Set(some.map(({ of }) => of.name))]
+    const functions = [...new Set([...names, ...some.flatMap((one) => one.functions ?? [])])]
+    const who = names.length === 1 ? names[0]! : `Each of ${listed(names)}`
+    return foundIn(some[0]!.of, `${who} ${does}`, functions.length > 1 ? { functions } : {})
+  })
 }
 
 /** For a rule that needs nothing but the texts on both sides. */

@@ -75,7 +75,7 @@ int ask(struct file *file) { struct job *j = (struct job *)file->private_data; r
 int tell(struct file *file) { void *x = job_of(file); return 0; }`,
       '(struct job *)(file)',
       '(struct wrap *)(file)',
-      /held-otherwise: tell now takes private_data of struct file for a struct wrap/,
+      /held-otherwise: tell now casts private_data of struct file to struct wrap instead of struct job; .*hold a struct job/,
     ],
     [
       'stands for another lock without parentheses',

@@ -6,26 +6,26 @@ import { listed } from '../../../ground/listed.ts'
 import { grouped } from '../../../ground/values/grouped.ts'
 import { type Amount, amountsIn, type Threshold, thresholdsIn } from '../../semantics/values/counters.ts'
 import type { ChangedFunctions } from '../../subject/changed-functions.ts'
-import { type Found, foundIn, ofTexts, warning } from '../../subject/rule.ts'
+import { type Doing, type Found, foundIn, foundInEach, ofTexts, warning } from '../../subject/rule.ts'
+
+const textsOf = (list: readonly { readonly text: string }[]) => listed(list.map(({ text }) => text))
 
 function turnFindings({ rewritten }: ChangedFunctions): Found[] {
-  const said = new Set<string>()
-  return rewritten.flatMap(({ name, file, before, after }) => {
-    const [old, young] = [thresholdsIn(before), thresholdsIn(after)]
-    return young.flatMap((threshold) => {
-      const was = old.filter(({ thing }) => thing === threshold.thing)
-      const is = young.filter(({ thing }) => thing === threshold.thing)
+  const found = rewritten.flatMap((of) => {
+    const [old, young] = [thresholdsIn(of.before), thresholdsIn(of.after)]
+    return [...grouped(young, ({ thing }) => thing)].flatMap(([thing, is]): Doing[] => {
+      const was = old.filter((one) => one.thing === thing)
       const isAmong = (one: Threshold, list: readonly Threshold[]) => list.some(({ at }) => at === one.at)
-      const gone = was.find((one) => !isAmong(one, is))
-      if (gone === undefined || isAmong(threshold, was) || said.has(threshold.thing)) return []
-      said.add(threshold.thing)
-      return foundIn(
-        { name, file },
-        `${name} now decides at another count of ${threshold.thing} (${gone.text}, now ${threshold.text}); ` +
-          'existing objects have the old code’s count',
-      )
+      const gone = was.filter((one) => !isAmong(one, is))
+      const come = is.filter((one) => !isAmong(one, was))
+      if (gone.length === 0 || come.length === 0) return []
+      const does =
+        `now decides at another count of ${thing} (${textsOf(gone)}, now ${textsOf(come)}); ` +
+        'existing objects have the old code’s count'
+      return [{ of, does }]
     })
   })
+  return foundInEach(found)
 }
 
 function unitFindings(functions: ChangedFunctions): Found[] {
@@ -36,10 +36,10 @@ function unitFindings(functions: ChangedFunctions): Found[] {
       const [{ thing, direction }] = is as [Amount]
       const was = old.filter((one) => one.thing === thing && one.direction === direction)
       const isAmong = (one: Amount, list: readonly Amount[]) => list.some(({ exact }) => exact === one.exact)
-      const gone = was.find((one) => !isAmong(one, is))
-      const come = is.find((one) => !isAmong(one, was))
-      if (gone === undefined || come === undefined) return []
-      return { thing, direction, name, file, gone: gone.text, come: come.text }
+      const gone = was.filter((one) => !isAmong(one, is))
+      const come = is.filter((one) => !isAmong(one, was))
+      if (gone.length === 0 || come.length === 0) return []
+      return { thing, direction, name, file, gone, come }
     })
   })
   return [...grouped(shifts, ({ thing }) => thing)].flatMap(([thing, all]) => {
@@ -48,12 +48,14 @@ function unitFindings(functions: ChangedFunctions): Found[] {
     const names = all.map(({ name }) => name)
     // What one function adds and takes off again ends with its call.
     if (adds === undefined || takes === undefined || new Set(names).size < 2) return []
+    const goneOf = (list: typeof all) => textsOf(list.flatMap(({ gone }) => gone))
+    const comeOf = (list: typeof all) => textsOf(list.flatMap(({ come }) => come))
     return foundIn(
       adds,
       `${listed(up.map(({ name }) => name))} now ` +
-        `${up.length === 1 ? 'adds' : 'add'} another amount to ${thing} (${adds.gone}, now ` +
-        `${adds.come}), and ${listed(down.map(({ name }) => name))} ` +
-        `${down.length === 1 ? 'takes' : 'take'} another one off (${takes.gone}, now ${takes.come}); ` +
+        `${up.length === 1 ? 'adds' : 'add'} another amount to ${thing} (${goneOf(up)}, now ` +
+        `${comeOf(up)}), and ${listed(down.map(({ name }) => name))} ` +
+        `${down.length === 1 ? 'takes' : 'take'} another one off (${goneOf(down)}, now ${comeOf(down)}); ` +
         'what the old code has added is taken off in the new unit, and the other way round after a revert',
       { functions: names },
     )
@@ -94,10 +96,9 @@ function exchangesIn(functions: ChangedFunctions): Exchange[] {
 /** What was charged to one counter, and is taken off another one now. */
 function exchangeFindings(functions: ChangedFunctions): Found[] {
   const all = exchangesIn(functions)
-  const said = new Set<string>()
-  return all.flatMap((up) => {
+  const found = all.flatMap((up): Doing[] => {
     const { from, to } = up
-    const down = all.find(
+    const downs = all.filter(
       (one) =>
         one.direction === 'down' &&
         one.from === from &&
@@ -105,16 +106,16 @@ function exchangeFindings(functions: ChangedFunctions): Found[] {
         one.name !== up.name &&
         functions.areApart(one.name, up.name),
     )
-    if (up.direction !== 'up' || down === undefined || said.has(`${from} ${to}`)) return []
-    said.add(`${from} ${to}`)
-    return foundIn(
-      up,
-      `${up.name} now adds to ${to} what it added to ${from}, and ${down.name} takes it off ` +
-        `${to}; what the old code has added to ${from} stays there and is taken off ${to}, and the ` +
-        'other way round after a revert',
-      { functions: [down.name] },
-    )
+    if (up.direction !== 'up' || downs.length === 0) return []
+    const names = downs.map(({ name }) => name)
+    const takes = new Set(names).size === 1 ? 'takes' : 'take'
+    const does =
+      `now adds to ${to} what it added to ${from}, and ${listed(names)} ${takes} it off ` +
+      `${to}; what the old code has added to ${from} stays there and is taken off ${to}, and the ` +
+      'other way round after a revert'
+    return [{ of: up, does, functions: names }]
   })
+  return foundInEach(found)
 }
 
 export function countedFindings(functions: ChangedFunctions): Found[] {

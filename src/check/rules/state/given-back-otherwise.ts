@@ -14,8 +14,8 @@ import { withHelpers } from '../../locks/operations.ts'
 import { acquisitionFindings } from '../../semantics/effects/acquisitions.ts'
 import { type Allocation, allocationsOf, allocationsThrough } from '../../semantics/memory/allocation.ts'
 import { accepts, type Family } from '../../semantics/reading/allocators.ts'
-import type { ChangedFunction, ChangedFunctions, Side } from '../../subject/changed-functions.ts'
-import { type Found, foundIn, ofTexts, warning } from '../../subject/rule.ts'
+import type { ChangedFunctions, Side } from '../../subject/changed-functions.ts'
+import { type Found, foundInEach, ofTexts, warning } from '../../subject/rule.ts'
 
 interface Sides {
   readonly before: readonly Allocation[]
@@ -107,8 +107,7 @@ function differs(old: readonly Allocation[], young: readonly Allocation[]): bool
 
 export function givenBackFindings(functions: ChangedFunctions): Found[] {
   const whole: Sides = { before: allocationsOf(functions.before), after: allocationsOf(functions.after) }
-  const said = new Set<string>()
-  return functions.rewritten.flatMap((one) => {
+  const found = functions.rewritten.flatMap((one) => {
     // What the patch moves into a new function, or out of one that goes, is the caller's.
     const through = (side: Side, other: Side, own: Definition) =>
       withHelpers(side, own, other).flatMap((part) =>
@@ -122,69 +121,69 @@ export function givenBackFindings(functions: ChangedFunctions): Found[] {
     const isOneCalls = (thing: string) =>
       isOfOneCall(one.before!, own.before, thing, find) && isOfOneCall(one.after!, own.after, thing, find)
     const things = new Set([...own.before, ...own.after].map(({ thing }) => thing))
-    return [...things].flatMap((thing) => {
-      const message =
-        said.has(thing) || isLocal(whole, thing, one.name) || isOneCalls(thing)
-          ? undefined
-          : dangerOf(one, own, whole, thing)
-      if (message === undefined) return []
-      said.add(thing)
-      return foundIn(one, message)
-    })
+    return [...things]
+      .filter((thing) => !isLocal(whole, thing, one.name) && !isOneCalls(thing))
+      .flatMap((thing) => dangersOf(own, whole, thing).map((does) => ({ of: one, does })))
   })
+  return foundInEach(found)
 }
 
 /** What is wrong with how a function takes or gives back a thing. */
-function dangerOf({ name }: ChangedFunction, own: Sides, whole: Sides, thing: string): string | undefined {
-  const [oldGives, gives] = [ofThing(own.before, thing, 'give'), ofThing(own.after, thing, 'give')]
-  if (oldGives.length > 0 && gives.length > 0 && differs(oldGives, gives)) {
-    const there = ofThing(whole.before, thing, 'take')
-    // Where nobody is seen to allocate it, it is what the old code gave it back as.
-    const from: readonly Family[] =
-      there.length > 0 ? there.flatMap(({ families }) => families) : oldGives.flatMap(({ families }) => families)
-    const wrong = gives.find(
-      (give) =>
-        !from.every((family) => accepts(give.families, family)) && !oldGives.some((old) => old.word === give.word),
-    )
-    if (wrong !== undefined)
-      return (
-        `${name} now gives ${thing} back by ${wrong.word}; what the old code has allocated is from ` +
-        `${listed(from)} and can’t go back so`
-      )
-    const moved = gives.find(({ offset }) => !oldGives.some((old) => old.offset === offset))
-    if (moved !== undefined && !(there.length > 0 && there.every(({ offset }) => opposite(offset, moved.offset))))
-      return (
-        `${name} now gives back ${thing} ${moved.offset || 'without what it subtracted'}, which is ` +
-        'where the new code’s allocations begin and not the old code’s'
-      )
-  }
-  const [oldTakes, takes] = [ofThing(own.before, thing, 'take'), ofThing(own.after, thing, 'take')]
-  if (oldTakes.length === 0 || takes.length === 0 || !differs(oldTakes, takes)) return undefined
+function dangersOf(own: Sides, whole: Sides, thing: string): string[] {
+  return [...givingDangers(own, whole, thing), ...takingDangers(own, whole, thing)]
+}
+
+function givingDangers(own: Sides, whole: Sides, thing: string): string[] {
+  const [old, gives] = [ofThing(own.before, thing, 'give'), ofThing(own.after, thing, 'give')]
+  if (old.length === 0 || gives.length === 0 || !differs(old, gives)) return []
+  const there = ofThing(whole.before, thing, 'take')
+  // Where nobody is seen to allocate it, it is what the old code gave it back as.
+  const from: readonly Family[] = (there.length > 0 ? there : old).flatMap(({ families }) => families)
+  return gives.flatMap((give) => {
+    const isNew = !old.some(({ word }) => word === give.word)
+    if (isNew && !from.every((family) => accepts(give.families, family)))
+      return [
+        `now gives ${thing} back by ${give.word}; what the old code has allocated is from ` +
+          `${listed(from)} and can’t go back so`,
+      ]
+    const isAway = !old.some(({ offset }) => offset === give.offset)
+    if (!isAway || (there.length > 0 && there.every(({ offset }) => opposite(offset, give.offset)))) return []
+    return [
+      `now gives back ${thing} ${give.offset || 'without what it subtracted'}, which is ` +
+        'where the new code’s allocations begin and not the old code’s',
+    ]
+  })
+}
+
+function takingDangers(own: Sides, whole: Sides, thing: string): string[] {
+  const [old, takes] = [ofThing(own.before, thing, 'take'), ofThing(own.after, thing, 'take')]
+  if (old.length === 0 || takes.length === 0 || !differs(old, takes)) return []
   const givers = ofThing(whole.before, thing, 'give')
-  for (const take of takes) {
+  return takes.flatMap((take): string[] => {
+    const found: string[] = []
     const family = take.families[0]!
-    if (oldTakes.some((old) => old.families[0] === family)) continue
-    const refuses = givers.find((give) => !accepts(give.families, family))
+    const isNew = !old.some(({ families }) => families[0] === family)
     // Who gives back what all old takes could not give either was wrong before.
-    if (refuses !== undefined && oldTakes.some((old) => accepts(refuses.families, old.families[0]!)))
-      return (
-        `${name} now takes ${thing} from ${family}; the old code, which runs on until the ` +
-        `transition is over and again after a revert, gives it back by ${refuses.word}`
-      )
-    if (givers.length === 0 && !(family === 'kmalloc' || family.startsWith('kmem_cache ')))
-      return (
-        `${name} now takes ${thing} from ${family} instead of ` +
-        `${listed(oldTakes.flatMap(({ families }) => families))}; who gives it back is not in the ` +
-        'changed files, and must be able to'
-      )
-  }
-  const moved = takes.find(({ offset }) => !oldTakes.some((old) => old.offset === offset))
-  if (moved !== undefined)
-    return (
-      `${name} now puts ${thing} at another place of its allocation ` +
-      `(${moved.offset || 'its begin'}); old code gives it back from where it used to be`
+    const refusing = givers.filter(
+      (give) => isNew && !accepts(give.families, family) && old.some((one) => accepts(give.families, one.families[0]!)),
     )
-  return undefined
+    if (refusing.length > 0)
+      found.push(
+        `now takes ${thing} from ${family}; the old code, which runs on until the ` +
+          `transition is over and again after a revert, gives it back by ${listed(refusing.map(({ word }) => word))}`,
+      )
+    else if (isNew && givers.length === 0 && !(family === 'kmalloc' || family.startsWith('kmem_cache ')))
+      found.push(
+        `now takes ${thing} from ${family} instead of ${listed(old.flatMap(({ families }) => families))}; ` +
+          'who gives it back is not in the changed files, and must be able to',
+      )
+    if (!old.some(({ offset }) => offset === take.offset))
+      found.push(
+        `now puts ${thing} at another place of its allocation (${take.offset || 'its begin'}); old code gives it ` +
+          'back from where it used to be',
+      )
+    return found
+  })
 }
 
 function opposite(one: string, other: string): boolean {

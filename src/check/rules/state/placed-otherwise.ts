@@ -100,20 +100,22 @@ function isMasked(tokens: readonly Token[]): boolean {
   })
 }
 
-/** What a function does about the places of entries otherwise than before; undefined where it does nothing. */
-function displacement(functions: ChangedFunctions, before: Definition, after: Definition): string | undefined {
+/** What a function does about the places of entries otherwise than before; none where it does nothing. */
+function displacements(functions: ChangedFunctions, before: Definition, after: Definition): string[] {
   const { name } = after
+  const found: string[] = []
   if (differs(before, after) && isPlace(functions.after, name) && isPlace(functions.before, name))
-    return (
+    found.push(
       'computes another place for an entry; entries that the old code has inserted stay at the ' +
-      'old place, and are not found, or found twice'
+        'old place, and are not found, or found twice',
     )
-  if (hashesItself(before, after) || givesBucket(before, after))
-    return 'computes another hash; existing entries stay where the old hash put them'
+  else if (hashesItself(before, after) || givesBucket(before, after))
+    found.push('computes another hash; existing entries stay where the old hash put them')
   const order = ordersItself(before, after)
-  if (order === undefined) return undefined
   const now = order === 'tree' ? 'a search by the new one misses entries' : 'now holds both'
-  return `inserts entries in another order; the existing ${order} has the old order, and ${now}`
+  if (order !== undefined)
+    found.push(`inserts entries in another order; the existing ${order} has the old order, and ${now}`)
+  return found
 }
 
 export function placedFindings(functions: ChangedFunctions): Found[] {
@@ -128,12 +130,14 @@ export function placedFindings(functions: ChangedFunctions): Found[] {
     const { written = [] } = after
     const isTold = written.some(({ text }) => found.some(({ symbol }) => symbol === text))
     if (isTold && before.written !== undefined && textOf(before.written) === textOf(written)) continue
-    const what = displacement(functions, before, after)
-    if (what !== undefined) found.push(foundIn(one, `${name} ${what}`))
+    for (const what of displacements(functions, before, after)) found.push(foundIn(one, `${name} ${what}`))
   }
   found.push(...insertionEndFindings(functions), ...sortedListFindings(functions))
+  // What a function does otherwise in which the constant stands, may be because of it.
+  const isToldOf = (constant: string) =>
+    found.some(({ symbol = '' }) => functions.after.definitions.get(symbol)?.body.some(({ text }) => text === constant))
   for (const one of functions.constants)
-    if (isPlace(functions.after, one.name) && !found.some(({ unit }) => unit === one.file))
+    if (isPlace(functions.after, one.name) && !isToldOf(one.name))
       found.push(
         foundIn(
           one,

@@ -8,7 +8,7 @@ import { isInitOrExit } from '../../../c/written/functions.ts'
 import { variablesOf } from '../../../c/written/local-variables.ts'
 import { effectsIn, readerOf } from '../../semantics/effects/effects.ts'
 import { type ChangedFunctions, changedFunctionsOf, type Side } from '../../subject/changed-functions.ts'
-import { type Found, foundIn, warning } from '../../subject/rule.ts'
+import { type Doing, type Found, foundInEach, warning } from '../../subject/rule.ts'
 import type { Subject } from '../../subject/subject.ts'
 
 /** A variable as the changed files declare it: `static struct x *name[4] __ro_after_init = …`. */
@@ -48,29 +48,27 @@ export function bootDataFindings(
   isReadOnly: (name: string) => boolean = () => false,
 ): Found[] {
   const reader = readerOf(functions, 'after')
-  const found = new Map<string, Found>()
+  const found: Doing[] = []
   for (const { name, file, before, after } of functions.all) {
     if (after === undefined || after.kind === 'macro' || isInitOrExit(after)) continue
     const variables = variablesOf(after)
     const { come } = differenceOf(before === undefined ? [] : statementsOf(before.body), statementsOf(after.body))
     for (const { kind, place } of come.flatMap((one) => effectsIn(reader, one, variables))) {
-      if (!/^(?:write|lock|count)$/.test(kind) || place === undefined || found.has(place.base)) continue
+      if (!/^(?:write|lock|count)$/.test(kind) || place === undefined) continue
       const { base, text } = place
       if (variables.has(base) || leadsElsewhere(functions.before, base, text)) continue
       // What the patch brings itself is carried where it stays writable.
       const isDeclaredSo = declaredIn(functions.before, base).some((one) => one.isReadOnly)
       if (!isDeclaredSo && !isReadOnly(base)) continue
-      found.set(
-        base,
-        foundIn(
-          { name, file },
-          `${name} now writes to ${base}, which is read-only since the kernel has started ` +
-            '(__ro_after_init): the write is a fault',
-        ),
-      )
+      found.push({
+        of: { name, file },
+        does:
+          `now writes to ${base}, which is read-only since the kernel has started (__ro_after_init): ` +
+          'the write is a fault',
+      })
     }
   }
-  return [...found.values()]
+  return foundInEach(found)
 }
 
 function isReadOnlyIn({ names }: Subject): (name: string) => boolean {

@@ -139,30 +139,35 @@ export function acquisitionFindings(functions: ChangedFunctions): Found[] {
       if (other === maker || !functions.areApart(maker.name, other.name)) continue
       // Each of them takes and gives back in one patch state.
       if (isSelfContained(maker) && isSelfContained(other)) continue
-      const [was, is] = (['gone', 'come'] as const).map((side) => {
+      const [gone, come] = (['gone', 'come'] as const).map((side) => {
         const takes = maker[side].filter(({ role }) => role === 'take')
         const gives = other[side].filter(({ role }) => role === 'give')
         const pairs = takes.flatMap((take) => gives.map((give) => ({ take, give })))
-        return pairs.find(({ take, give }) => isSameResource(take, give) && !isSaid(take, give))
+        return pairs.filter(({ take, give }) => isSameResource(take, give) && !isSaid(take, give))
       })
       const sharing = (side: 'gone' | 'come', { thing }: Acquisition) =>
         maker.words[side].find((one) => one.role === 'take' && one.thing.some((part) => thing.includes(part)))
-      const old = was?.take ?? (is && sharing('gone', is.take))
-      const young = is?.take ?? (was && sharing('come', was.take))
-      if (old === undefined || young === undefined) continue
-      const end =
-        is === undefined
-          ? `no longer gives it back by ${was!.give.word}; what the old code has taken is never given back`
-          : was === undefined
-            ? `now gives it back by ${is.give.word}; what the old code has taken so is not to be given back by it`
-            : `gives it back by ${is.give.word} and no longer by ${was.give.word}; what the old code has ` +
-              'taken is given back in the wrong way'
-      found.push({
-        symbol: maker.name,
-        unit: maker.file,
-        functions: [other.name],
-        message: `${maker.name} now takes by ${young.word} what it took by ${old.word}, and ${other.name} ${end}`,
-      })
+      for (let at = 0; at < Math.max(gone!.length, come!.length); at++) {
+        const [was, is] = [gone![at], come![at]]
+        const old = was?.take ?? (is && sharing('gone', is.take))
+        const young = is?.take ?? (was && sharing('come', was.take))
+        if (old === undefined || young === undefined) continue
+        const end =
+          is === undefined
+            ? `no longer gives it back by ${was!.give.word}; what the old code has taken is never given back`
+            : was === undefined
+              ? `now gives it back by ${is.give.word}; what the old code has taken so is not to be given back by it`
+              : `gives it back by ${is.give.word} and no longer by ${was.give.word}; what the old code has ` +
+                'taken is given back in the wrong way'
+        const message = `${maker.name} now takes by ${young.word} what it took by ${old.word}, and ${other.name} ${end}`
+        if (found.some((one) => one.message === message)) continue
+        found.push({
+          symbol: maker.name,
+          unit: maker.file,
+          functions: [other.name],
+          message,
+        })
+      }
     }
   return found
 }

@@ -212,3 +212,57 @@ describe('what readers without a lock rely on', () => {
     expect(rules(drop(before), drop(after))).not.toContain('lockless-readers')
   })
 })
+
+describe('what changes besides is told as well', () => {
+  const told = (before: string, after: string) => {
+    const change = changeOf(types + before, types + after)
+    const found = textFindings(changedFunctions([change]), [change])
+    return found.flatMap(({ rule, severity, message }) => (severity === 'note' ? [] : [`${rule}: ${message}`]))
+  }
+  const functions = (...bodies: string[]) =>
+    bodies.map((body, index) => `int f${index}(struct box *b, struct item *n)\n{\n${body}\treturn 0;\n}\n`).join('')
+
+  test('a second place at which a count turns, and a second function', () => {
+    const turns = (one: string, other: string) =>
+      `\tif (--b->users == ${one}) box_free(b);\n\tif (--n->rank == ${other}) x(n);\n`
+    const found = told(functions(turns('0', '0'), turns('0', '0')), functions(turns('1', '1'), turns('1', '2')))
+    const counted = found.filter((one) => one.startsWith('counted-otherwise'))
+    expect(counted).toHaveLength(3)
+    expect(counted[0]).toMatch(/: Each of f0 and f1 now decides at another count of .*users/)
+    expect(counted[1]).toMatch(/: f0 now decides at another count of .*rank/)
+    expect(counted[2]).toMatch(/: f1 now decides at another count of .*rank/)
+  })
+
+  test('another struct that a second function casts to', () => {
+    const cast = (type: string) => `\tstruct ${type} *it = (struct ${type} *)b->cookie;\n\tit->x = 1;\n`
+    const same = told(functions(cast('one'), cast('one')), functions(cast('two'), cast('two')))
+    expect(same).toEqual([
+      expect.stringMatching(/^held-otherwise: Each of f0 and f1 now casts .* to struct two instead/),
+    ])
+    const others = told(functions(cast('one'), cast('one')), functions(cast('two'), cast('three')))
+    expect(others).toHaveLength(2)
+    expect(others[1]).toMatch(
+      /^held-otherwise: f1 now casts .* to struct three instead of struct one; .*hold a struct one/,
+    )
+  })
+
+  test('a second function that frees by another allocator, and a second way', () => {
+    const make = '\tb->first = kmalloc(8, GFP_KERNEL);\n'
+    const free = (one: string) => `\t${one}(b->first);\n`
+    const before = functions(make, free('kfree'), free('kfree'))
+    const found = told(before, functions(make, free('vfree'), free('vfree')))
+    expect(found).toEqual([
+      expect.stringMatching(/^given-back-otherwise: Each of f1 and f2 now gives .* back by vfree/),
+    ])
+    const others = told(before, functions(make, free('vfree'), free('kvfree_const')))
+    expect(others[0]).toMatch(/^given-back-otherwise: f1 now gives .* back by vfree/)
+  })
+
+  test('a count that is trusted, of the struct that keeps it and of no other one', () => {
+    const count = '\tatomic_inc(&n->rank);\n'
+    const ask = (thing: string) => `\tif (atomic_read(&${thing}) > 9)\n\t\treturn 1;\n`
+    const found = told(functions('', '', ''), functions(count, ask('n->rank'), ask('b->rank')))
+    const trusted = found.filter((one) => one.startsWith('count-trusted'))
+    expect(trusted).toEqual([expect.stringMatching(/^count-trusted: f1 now leaves when struct item.rank/)])
+  })
+})

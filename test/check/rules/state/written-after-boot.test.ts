@@ -47,6 +47,14 @@ describe('a write to what is read-only since the start is told', () => {
     expect(found('sizes[1] = 3;', (name) => name === 'sizes')).toEqual(['sizes'])
   })
 
+  test('of each function that does it', () => {
+    const both = (body: string) => `${text(body)}void more(void) { ${body} }\n`
+    const [one, ...others] = bootDataFindings(changedFunctions([changeOf(both(''), both('plain = limits[0] = 3;'))]))
+    expect(others).toEqual([])
+    expect(one).toMatchObject({ functions: ['release', 'more'] })
+    expect(one?.message).toMatch(/^Each of release and more now writes to limits,/)
+  })
+
   test('also by a helper that the new code begins to call', () => {
     expect(found('reset();', (name) => name === 'limit')).toEqual(['limit'])
   })
