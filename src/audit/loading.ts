@@ -2,6 +2,7 @@
 // What the kernel's loader, sysfs, kallsyms and livepatch want of the finished module: names that are there once,
 // sections and tables that they understand, versions that are the kernel's.
 import { isAllocated, isCode, isWritable, sectionType } from '../elf/format.ts'
+import { isForNamedModules } from '../kernel/exports.ts'
 import { strayEntries, unreadableTables } from './code-tables.ts'
 import type { Inspection } from './inspection.ts'
 import { livepatchName, objectOfTable } from './meaning.ts'
@@ -122,7 +123,8 @@ function checkVersions({ module: { object }, names, complain }: Inspection): voi
       unresolved(`The module needs ${name} of the module ${module}, on which it does not depend`)
     if (versions.size > 0 && versions.get(name) !== crc)
       complain('audit-version', name, `The module has another version of ${name} than the kernel`)
-    if (namespace !== '' && !info.includes(`import_ns=${namespace}`))
+    if (isForNamedModules(namespace)) unresolved(`${name} is exported only to modules of certain names (${namespace})`)
+    else if (namespace !== '' && !info.includes(`import_ns=${namespace}`))
       unresolved(`${name} is in the namespace ${namespace}, which the module does not import`)
   }
 }

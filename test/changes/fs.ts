@@ -175,6 +175,21 @@ static int filesystems_proc_show(struct seq_file *m, void *v)
     after: '/^seen\\nfault: Bad address/',
   },
   {
+    name: 'numa-maps',
+    exercises: 'what the kernel exports only to modules of certain names (in 7.2 __mpol_put, for kvm)',
+    edits: [
+      {
+        file: 'fs/proc/task_mmu.c',
+        from: 'seq_printf(m, "%08lx %s", vma->vm_start, buffer);',
+        to: 'seq_printf(m, "%08lx-%08lx %s", vma->vm_start, vma->vm_end, buffer);',
+      },
+    ],
+    replaces: ['show_numa_map'],
+    run: "head -n 1 /proc/self/numa_maps | grep -c '^[0-9a-f]*-[0-9a-f]* '",
+    before: '0',
+    after: '1',
+  },
+  {
     name: 'comm-renamed',
     exercises: 'a tracepoint of the kernel in a replaced function: its static key and static call',
     edits: [

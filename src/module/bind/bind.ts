@@ -8,6 +8,7 @@ import type { Change } from '../../diff/change.ts'
 import type { Atom } from '../../diff/object/split-object.ts'
 import type { Reference } from '../../extract/extraction.ts'
 import type { Finding } from '../../ground/finding.ts'
+import { isForNamedModules } from '../../kernel/exports.ts'
 import { type Comparison, closestOf } from '../../match/compare.ts'
 import type { KernelNames } from '../../match/names.ts'
 import { placementBy } from '../../match/placements.ts'
@@ -62,11 +63,12 @@ export class Binder {
     // As the linker does: what a module defines itself comes before what others export.
     if (definition === undefined && from !== 'vmlinux' && this.#globals(from, name).length > 0)
       return this.#bindByName(reference)
-    if (exported !== undefined && global && exported.module === 'vmlinux')
+    if (exported !== undefined && global && exported.module === 'vmlinux' && !isForNamedModules(exported.namespace))
       if (definition === undefined || from === 'vmlinux')
         return { kind: 'exported', name, crc: exported.crc, namespace: exported.namespace }
     if (definition !== undefined) return this.#bindDefined(reference, definition)
-    if (exported !== undefined && exported.module !== from) return this.#bindToModule(reference, exported.module)
+    if (exported !== undefined && exported.module !== from && exported.module !== 'vmlinux')
+      return this.#bindToModule(reference, exported.module)
     return this.#bindByName(reference)
   }
 

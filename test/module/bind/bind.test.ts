@@ -31,6 +31,12 @@ describe('a reference to', () => {
     expect(bindOne(kernel, external, 'ext4', 'used').binding).toEqual(expected)
   })
 
+  test('what the kernel exports only to modules of certain names is resolved by livepatch', () => {
+    const kernel = { exports: { used: 'vmlinux module:kvm,kvm-intel' }, symbols: { 'vmlinux used': [{ type: 'T' }] } }
+    for (const from of ['vmlinux', 'kvm'])
+      expect(bindOne(kernel, external, from, 'used').binding).toMatchObject({ kind: 'livepatch', object: 'vmlinux' })
+  })
+
   test('a global symbol that is not exported is resolved by livepatch', () => {
     expect(bindOne({ symbols: { 'vmlinux used': [{ type: 'T' }] } }, external, 'vmlinux', 'used').binding).toEqual({
       kind: 'livepatch',
