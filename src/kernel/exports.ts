@@ -30,6 +30,14 @@ export function moduleName(file: string): string {
     .replaceAll('-', '_')
 }
 
+/**
+ * True for the namespace of what only modules of certain names may take: `module:kvm,kvm-*` (since Linux 6.16). It
+ * can't be imported (verify_module_namespace in kernel/module/main.c).
+ */
+export function isForNamedModules(namespace: string): boolean {
+  return namespace.startsWith('module:')
+}
+
 /** Reads the text of a Module.symvers. Cheap: a symbol's line is looked for when it is asked for. */
 export function parseExports(text: string): Exports {
   const searched = text.startsWith('\n') ? text : `\n${text}`
