@@ -36,8 +36,8 @@ export interface Sleeping extends Task {
 }
 
 /**
- * `stays`: nothing moves it. `leaves`: by itself. `woken`: by the kernel's signal at the latest. `stopped`: when it
- * goes on.
+ * `stays`: nothing moves it. `leaves`: by itself. `woken`: by livepatch's fake signal at the latest.
+ * `stopped`: when it goes on.
  */
 export type Outlook = 'stays' | 'leaves' | 'woken' | 'stopped'
 
@@ -188,8 +188,8 @@ export function taskName({ name, kind, pid }: Task): string {
 
 /** What becomes of each outlook, in a few words. */
 export const outlooks: Readonly<Record<Outlook, string>> = {
-  stays: 'does not leave it by itself, and the kernel’s signal does not move it',
+  stays: 'does not leave it by itself, and livepatch’s fake signal does not move it',
   leaves: 'leaves it by itself',
-  woken: 'leaves it by itself, or after 15 s when the kernel’s signal wakes it',
+  woken: 'leaves it by itself, or after 15 s when livepatch’s fake signal wakes it',
   stopped: 'is stopped, and leaves it only when it goes on (SIGCONT)',
 }

@@ -71,7 +71,7 @@ describe('a forecast', () => {
     expect(outlooks([], [], [])).toEqual(['will-finish'])
   })
 
-  test('is to wait for a process, whom the kernel’s signal wakes', () => {
+  test('is to wait for a process, whom livepatch’s fake signal wakes', () => {
     expect(outlooks([process], [process])).toEqual(['will-wait', 'woken'])
     expect(outlooks([look(80, 'dd', 'D', 0)])).toEqual(['will-wait', 'leaves'])
     expect(outlooks([look(80, 'vi', 'T', 0)])).toEqual(['will-wait', 'stopped'])
