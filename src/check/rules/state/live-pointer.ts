@@ -15,7 +15,7 @@ import { isOnlyCalledSynchronously } from '../../subject/synchronous-callbacks.t
 
 /** What a function refers to otherwise than by calling it: functions, and tables of functions. */
 export function addressesTaken(
-  names: Pick<KernelNames, 'symbols'>,
+  names: Pick<KernelNames, 'symbols' | 'exported'>,
   split: SplitObject,
   atom: Atom,
   object: string,
@@ -27,7 +27,8 @@ export function addressesTaken(
     const target = split.target(atom.section, relocation)
     if (target.kind === 'external') {
       // Another unit's symbol is a global one, and the module's own goes before the kernel's.
-      const symbols = [...names.symbols(object, target.name), ...names.symbols('vmlinux', target.name)]
+      const { module = 'vmlinux' } = names.exported(target.name) ?? {}
+      const symbols = [object, module, 'vmlinux'].flatMap((one) => names.symbols(one, target.name))
       const symbol = symbols.find(({ type }) => /[A-Z]/.test(type)) ?? symbols[0]
       if (symbol !== undefined && /^[tw]$/i.test(symbol.type)) found.set(target.name, undefined)
     } else if (target.kind === 'atom' && target.atom !== atom) {
