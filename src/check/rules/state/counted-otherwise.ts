@@ -2,10 +2,14 @@
 // Counts and sums that live hold what the old code has counted. Where the new code turns at another number, or adds and
 // takes off in another unit or on another counter, it reads them wrongly, and after a revert the old code does.
 
+import { valueFrom } from '../../../c/tokens/brackets.ts'
+import { isMember } from '../../../c/tokens/names.ts'
+import type { Definition } from '../../../c/written/functions.ts'
 import { listed } from '../../../ground/listed.ts'
 import { grouped } from '../../../ground/values/grouped.ts'
+import { spelled } from '../../semantics/reading/calls-and-assignments.ts'
 import { type Amount, amountsIn, type Threshold, thresholdsIn } from '../../semantics/values/counters.ts'
-import type { ChangedFunctions } from '../../subject/changed-functions.ts'
+import type { ChangedFunctions, RewrittenFunction } from '../../subject/changed-functions.ts'
 import { type Doing, type Found, foundIn, foundInEach, ofTexts, warning } from '../../subject/rule.ts'
 
 const textsOf = (list: readonly { readonly text: string }[]) => listed(list.map(({ text }) => text))
@@ -118,14 +122,52 @@ function exchangeFindings(functions: ChangedFunctions): Found[] {
   return foundInEach(found)
 }
 
+/** A count that went down and goes up now, or the other way round, and that another changed function sets otherwise. */
+function turnedFindings(functions: ChangedFunctions): Found[] {
+  const { before: old, after: young } = functions
+  const found = functions.rewritten.flatMap((of): Doing[] => {
+    const was = amountsIn(of.before, (one) => old.definitions.get(one))
+    const is = amountsIn(of.after, (one) => young.definitions.get(one))
+    return [...grouped(is, ({ thing }) => thing)].flatMap(([thing, steps]): Doing[] => {
+      const ways = (list: readonly Amount[]) =>
+        new Set(list.flatMap((one) => (one.thing === thing ? one.direction : [])))
+      const [[then, ...more], [now, ...others]] = [[...ways(was)], [...ways(steps)]]
+      if (then === undefined || then === now || more.length + others.length > 0) return []
+      const setter = functions.rewritten.find((one) => one.name !== of.name && setsOtherwise(one, thing))
+      if (setter === undefined) return []
+      const does =
+        `now counts ${thing} ${now} where it counted ${then}, and ${setter.name} sets it to something else; ` +
+        'objects hold the old code’s count, which means the opposite to the new one'
+      return [{ of, does, functions: [setter.name] }]
+    })
+  })
+  return foundInEach(found)
+}
+
+/** A plain assignment to a member of this name that only one side has, in place of another one. */
+function setsOtherwise({ before, after }: RewrittenFunction, thing: string): boolean {
+  const sets = ({ body }: Definition) =>
+    body.flatMap(({ text }, at) =>
+      text === '=' && body[at - 1]?.text === thing && isMember(body, at - 1) ? [spelled(valueFrom(body, at + 1))] : [],
+    )
+  const [was, is] = [sets(before), sets(after)]
+  return was.some((one) => !is.includes(one)) && is.some((one) => !was.includes(one))
+}
+
 export function countedFindings(functions: ChangedFunctions): Found[] {
-  return [...turnFindings(functions), ...unitFindings(functions), ...exchangeFindings(functions)]
+  return [
+    ...turnFindings(functions),
+    ...unitFindings(functions),
+    ...exchangeFindings(functions),
+    ...turnedFindings(functions),
+  ]
 }
 
 export const countedOtherwise = warning(
   'counted-otherwise',
   'A count that lives at which something turns at another number than before, a sum to which another ' +
-    'amount is added and from which another one is taken off, or a charge that moves to another counter',
+    'amount is added and from which another one is taken off, a charge that moves to another counter, or a count ' +
+    'that goes up where it went down',
   'The count holds what the old code has counted: the new code ends an object too early or never, ' +
     'or leaves a part of a charge for ever',
   'Count as before, or correct the counts of all objects in a callback while nobody uses them ' +

@@ -10,6 +10,7 @@ import { assignment } from '../../../c/tokens/words.ts'
 import type { Definition } from '../../../c/written/functions.ts'
 import { type Variable, variablesOf } from '../../../c/written/local-variables.ts'
 import { type AccessPath, accessPathOf, accessPathStart, isCast, liveMember, pathBefore } from './access-paths.ts'
+import { flagHelper } from './flag-helpers.ts'
 
 export interface MemberAccess {
   /** `struct foo.state`. */
@@ -88,6 +89,9 @@ export function memberAccessesIn(definition: Definition, constants = none): Memb
     const next = body[at + 1]?.text
     if (next === '(' && before !== '->' && before !== '.') {
       const [first = [], second = [], third = []] = argumentsAt(body, at + 1)
+      const flag = flagHelper(text)
+      if (flag?.isRead === true) put(flag.member, 'read', `bit ${flag.flag}`)
+      if (flag?.isWrite === true) put(flag.member, 'write', `bit ${flag.flag}`)
       const [isRead, isWait, isLock] = [bitReads, bitWaits, bitLocks].map((words) => words.test(text))
       if (bitWrites.test(text) || isRead || isLock || isWait) {
         const [bit, word] = isWait ? [second, first] : [first, second]

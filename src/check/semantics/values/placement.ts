@@ -8,6 +8,7 @@ import { isMember } from '../../../c/tokens/names.ts'
 import type { Definition } from '../../../c/written/functions.ts'
 import { declaredAt, parametersOf } from '../../../c/written/local-variables.ts'
 import type { Side } from '../../subject/changed-functions.ts'
+import { accessPathStart } from '../reading/access-paths.ts'
 import { addsInOrder } from './insertion-order.ts'
 
 export const adds =
@@ -22,7 +23,10 @@ const describes = /^(?:hashfn|obj_hashfn|obj_cmpfn|key_?cmp|less|cmp(?:_?fn)?|co
 export function isPlace(side: Side, name: string, seen = new Set<string>()): boolean {
   seen.add(name)
   if (isInDescription(side.rest, name)) return true
-  if (!mayBePlace(side.definitions.get(name))) return false
+  const own = side.definitions.get(name)
+  if (!mayBePlace(own)) return false
+  // What other files get from a function that is called a hash, they look up by.
+  if (own?.kind === 'function' && !own.isPrivate && /hash/.test(name) && givesNumber(own)) return true
   return [...side.definitions.values()].some((definition) => {
     if (seen.has(definition.name)) return false
     const body = textOf(definition)
@@ -93,14 +97,33 @@ function memberGiven(body: readonly Token[], at: number): string | undefined {
   return body[at - 1]?.text === '=' && isMember(body, at - 2) ? body[at - 2]!.text : undefined
 }
 
-/** `table[x->member]`. */
+/** `table[x->member]`, or one by which a comparison of two entries says which one comes first. */
 function isMemberPlace(side: Side, member: string): boolean {
   return [...side.definitions.values()].some((definition) => {
     const body = textOf(definition)
+    const orders = saysOrder(body)
     return body.some(
-      ({ text }, at) => text === member && isMember(body, at) && (isIndexed(body, at) || isAdded(body, at)),
+      ({ text }, at) =>
+        text === member &&
+        isMember(body, at) &&
+        (isIndexed(body, at) || isAdded(body, at) || (orders && isCompared(body, at))),
     )
   })
+}
+
+/** Returns -1 and 1. */
+function saysOrder(body: readonly Token[]): boolean {
+  const text = body.map((one) => one.text).join(' ')
+  return /\breturn - 1 ;/.test(text) && /\breturn 1 ;/.test(text)
+}
+
+/** Neither a pointer, nor an answer, nor nothing. */
+function givesNumber({ head }: Definition): boolean {
+  const type = head.slice(
+    0,
+    head.findIndex(({ text }) => text === '('),
+  )
+  return type.every(({ text }) => !/^(?:\*|bool|void)$/.test(text))
 }
 
 function isInDescription(rest: readonly Token[], name: string): boolean {
@@ -167,7 +190,9 @@ function isCompared(body: readonly Token[], at: number): boolean {
   const before = body.slice(statementStart(body, at), at)
   const isCondition = before.some(({ text }) => text === 'if' || text === 'while')
   const behind = body[body[at + 1]?.text === '(' ? closing(body, at + 1) : at + 1]?.text ?? ''
-  return isCondition && (/^[<>]=?$/.test(behind) || /cmp|compare|less|before|after/.test(body[at]!.text))
+  const start = accessPathStart(body, at + 1)
+  const isBehind = isMember(body, at) && /^[<>]=?$/.test(body[start - 1]?.text ?? '')
+  return isCondition && (isBehind || /^[<>]=?$/.test(behind) || /cmp|compare|less|before|after/.test(body[at]!.text))
 }
 
 /** The variable that gets a value: `slot` of `slot = hash(key) % n`. */

@@ -266,3 +266,31 @@ describe('what changes besides is told as well', () => {
     expect(trusted).toEqual([expect.stringMatching(/^count-trusted: f1 now leaves when struct item.rank/)])
   })
 })
+
+describe('a count that goes the other way', () => {
+  const file = (begin: string, test: string, step: string) => `
+void box_open(struct box *b, long most)
+{
+	b->bytes = ${begin};
+}
+int box_take(struct box *b, long size, long most)
+{
+	if (${test})
+		return -ENOSPC;
+	b->bytes ${step} size;
+	return 0;
+}
+`
+  const left = file('most', 'b->bytes < size', '-=')
+
+  test('is asked about where it begins otherwise as well', () => {
+    expect(rules(left, file('0', 'b->bytes + size > most', '+='))).toContain('counted-otherwise')
+    expect(rules(file('0', 'b->bytes + size > most', '+='), left)).toContain('counted-otherwise')
+  })
+
+  test('is not where a wrong sign is mended, or where it goes both ways', () => {
+    expect(rules(left, file('most', 'b->bytes < size', '+='))).toEqual([])
+    const both = left.replace('b->bytes -= size;', 'b->bytes -= size;\n\tif (most)\n\t\tb->bytes += size;')
+    expect(rules(left, both.replace('b->bytes = most', 'b->bytes = most - 1'))).not.toContain('counted-otherwise')
+  })
+})
