@@ -53,6 +53,28 @@ test('a warning waits for consent, and the next command gives it', () => {
   expect(lines.at(-1)).toBe("      inarch build --kernel 6.12 --bind klp --allow known,lock-balance 'my fix.patch'")
 })
 
+test('what one rule says of one file stands together, with its remedy once', () => {
+  const warning = {
+    severity: 'warning',
+    rule: 'lock-balance',
+    unit: 'mm/one.c',
+    message: 'A lock',
+    hint: 'Look',
+  } as const
+  const findings = [warning, { ...warning, message: 'Another lock' }, { ...warning, unit: 'mm/two.c' }]
+  const lines = page({ verdict: 'consent', findings })
+  const from = lines.indexOf('3 warnings')
+  expect(lines.slice(from + 1, from + 8)).toEqual([
+    '  ! lock-balance  mm/one.c',
+    '    A lock.',
+    '    Another lock.',
+    '    → Look.',
+    '  ! lock-balance  mm/two.c',
+    '    A lock.',
+    '    → Look.',
+  ])
+})
+
 test('errors come before warnings and notes, and what is foretold has a place of its own', () => {
   const finding = (severity: 'error' | 'warning' | 'note', rule: string) => ({
     severity,

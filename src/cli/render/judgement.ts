@@ -7,6 +7,7 @@ import { beyondLines } from '../../check/semantics/plain/description.ts'
 import type { Finding } from '../../ground/finding.ts'
 import { inNumbers } from '../../ground/in-numbers.ts'
 import { sentence } from '../../ground/sentence.ts'
+import { grouped } from '../../ground/values/grouped.ts'
 import type { Judgement } from '../../module/judgement.ts'
 import { bold, cyan, dim, green, red, yellow } from './colour.ts'
 import { wrapped } from './width.ts'
@@ -151,28 +152,32 @@ const looks = {
 function findingGroup(severity: Finding['severity'], findings: readonly Finding[], width: number): string[] {
   const group = findings.filter((finding) => finding.severity === severity)
   if (group.length === 0) return []
-  return [
-    '',
-    bold(inNumbers(group.length, looks[severity].title)),
-    ...group.flatMap((finding) => findingBlock(finding, width)),
-  ]
+  return ['', bold(inNumbers(group.length, looks[severity].title)), ...findingBlocks(group, width)]
 }
 
-function findingBlock({ severity, rule, message, hint, unit, allowed }: Finding, width: number): string[] {
+/** What one rule says of one file with one remedy stands together. */
+function findingBlocks(findings: readonly Finding[], width: number): string[] {
+  const blocks = grouped(findings, ({ severity, rule, unit, hint, allowed }) =>
+    [severity, rule, unit, hint, allowed].join('\n'),
+  )
+  return [...blocks.values()].flatMap((block) => findingBlock(block as [Finding, ...Finding[]], width))
+}
+
+function findingBlock(block: readonly [Finding, ...Finding[]], width: number): string[] {
+  const { severity, rule, hint, unit, allowed } = block[0]
   const { colour, mark } = looks[severity]
   const done = allowed === true ? green(' allowed') : ''
   const [first = '', ...more] = hint === undefined ? [] : wrapped(sentence(hint), width, '      ')
   return [
     `  ${colour(mark)} ${bold(rule)}${done}${unit === undefined ? '' : `  ${dim(unit)}`}`,
-    ...wrapped(sentence(message), width, '    '),
+    ...block.flatMap(({ message }) => wrapped(sentence(message), width, '    ')),
     ...(hint === undefined ? [] : [`    ${cyan('→')} ${first.trimStart()}`, ...more]),
   ]
 }
 
 /** What is foretold of the transition: by the rules about it, where there is something to replace. */
 function forecastLines({ functions, verdict }: Judgement, foretold: readonly Finding[], width: number): string[] {
-  if (foretold.length > 0)
-    return ['', bold('Transition'), ...foretold.flatMap((finding) => findingBlock(finding, width))]
+  if (foretold.length > 0) return ['', bold('Transition'), ...findingBlocks(foretold, width)]
   if (functions.length === 0 || verdict === 'refused') return []
   return ['', `${bold('Transition')}  no task is known to sleep in what is replaced, so it should finish`]
 }
