@@ -59,6 +59,20 @@ describe('members that were set in one section of a lock', () => {
     ])
   })
 
+  test('are told of each section', () => {
+    const drain = (body: string) =>
+      `int drain(struct pool *p)\n{\n\tspin_lock(&p->lock);\n${body}\tspin_unlock(&p->lock);\n\treturn 0;\n}\n`
+    const parted = (one: string, other: string) => `${one}\tspin_unlock(&p->lock);\n\tspin_lock(&p->lock);\n${other}`
+    const [count, min] = ['\tp->count = 1;\n', '\tp->min = 1;\n']
+    const [max, idle] = ['\tp->max = 1;\n', '\tp->idle = 1;\n']
+    const before = start(count + min) + drain(max + idle)
+    const after = start(parted(count, min)) + drain(parted(max, idle))
+    expect(told(before, after, 'lock-balance').warnings).toEqual([
+      expect.stringMatching(/^start set count together with min/),
+      expect.stringMatching(/^drain set idle together with max|^drain set max together with idle/),
+    ])
+  })
+
   test.each([
     [
       'by a helper under the same lock',

@@ -105,12 +105,13 @@ function pointerFindings(subject: Subject, studied: StudiedUnit): Found[] {
 /** Objects that the live patch brings, and what keeps them. */
 function keptFindings({ change }: StudiedUnit): Found[] {
   const added = new Set(change.addedData)
-  const told = new Set<Atom>()
+  const told = new Set<string>()
   return [...change.changed.map(({ after }) => after), ...change.added].flatMap((one) =>
     escapingDataIn(change.after, one, (datum) => added.has(datum)).flatMap(({ datum, by }): Found | [] => {
       // What holds functions is told as a table.
-      if (told.has(datum) || holdsFunctions(change.after, datum)) return []
-      told.add(datum)
+      const key = `${datum.name} ${by ?? ''}`
+      if (told.has(key) || holdsFunctions(change.after, datum)) return []
+      told.add(key)
       const how = by === undefined ? 'through a pointer to what may keep it' : `to ${by}, which keeps it`
       return {
         symbol: one.name,

@@ -74,10 +74,10 @@ export function deferredWorkFindings(functions: ChangedFunctions): Found[] {
     if (from!.length === 0 || to!.length === 0) return []
     const waitFor = (places: readonly Deferral[], waits: readonly Deferral[]) =>
       waits.find((one) => one.role === 'waits' && places.some(({ place }) => place === one.place))
-    for (const { of, gone, come } of differences) {
-      if (of === maker.of || !functions.areApart(maker.of.name, of.name)) continue
+    return differences.flatMap(({ of, gone, come }): Found[] => {
+      if (of === maker.of || !functions.areApart(maker.of.name, of.name)) return []
       const [lost, won] = [waitFor(from!, gone), waitFor(to!, come)]
-      if (lost === undefined && won === undefined) continue
+      if (lost === undefined && won === undefined) return []
       const old = from!.find((one) => lost === undefined || one.place === lost.place)!
       const young = to!.find((one) => won === undefined || one.place === won.place)!
       const end =
@@ -88,7 +88,6 @@ export function deferredWorkFindings(functions: ChangedFunctions): Found[] {
       const { name, file } = maker.of
       const message = `${name} now queues on ${young.title} what it queued on ${old.title}, and ${of.name} ${end}`
       return [{ symbol: name, unit: file, functions: [of.name], message }]
-    }
-    return []
+    })
   })
 }

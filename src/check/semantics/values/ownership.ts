@@ -9,6 +9,7 @@ import type { Token } from '../../../c/tokens/lexer.ts'
 import type { Definition } from '../../../c/written/functions.ts'
 import { variablesOf } from '../../../c/written/local-variables.ts'
 import { listed } from '../../../ground/listed.ts'
+import { grouped } from '../../../ground/values/grouped.ts'
 import { lastName, operationsIn, plainly, withHelpers } from '../../locks/operations.ts'
 import { primitiveOf } from '../../locks/primitives.ts'
 import type { Library } from '../../subject/callee-bodies.ts'
@@ -146,8 +147,7 @@ export function ownershipFindings(functions: ChangedFunctions): Found[] {
     [functions.before, functions.after].every(
       (side) => !side.isAddressTaken(callee) && [...side.users(callee)].every((user) => changed.has(user)),
     )
-  const said = new Set<string>()
-  return [...keys].flatMap((key): Found[] => {
+  const handed = [...keys].flatMap((key) => {
     const has = (list: readonly OwnershipChange[]) => given(list).some((one) => one.key === key)
     const losers = differences.filter(({ gone }) => has(gone))
     const winners = differences.filter(({ come }) => has(come))
@@ -158,24 +158,25 @@ export function ownershipFindings(functions: ChangedFunctions): Found[] {
       (one) => !functions.isBelowAny(one.of.name, names(winners)) && winners.some((other) => isApart(one, other)),
     )
     const [first] = apart
-    const where = `${names(apart)} ${names(winners)}`
-    if (first === undefined || said.has(where)) return []
-    said.add(where)
+    if (first === undefined) return []
     const { text } = given(first.gone).find((one) => one.key === key)!
-    const late = [...apart, ...winners].map(({ of }) => of.name).filter((name) => runsLater(functions, name))
+    return [{ text, of: first.of, from: names(apart), to: names(winners) }]
+  })
+  // What goes from the same functions to the same ones is told together.
+  return [...grouped(handed, ({ from, to }) => `${from} ${to}`).values()].map((all): Found => {
+    const { of, from, to } = all[0]!
+    const late = [...from, ...to].filter((name) => runsLater(functions, name))
     const meet =
       late.length === 0
         ? 'where old and new code meet,'
         : `${listed(late)} can run later, in the other patch state than what queued it: then`
-    return [
-      {
-        symbol: first.of.name,
-        unit: first.of.file,
-        functions: [...names(apart), ...names(winners)],
-        message:
-          `What ${listed(names(apart))} gave back (${text}) is now given back in ` +
-          `${listed(names(winners))}; ${meet} it is given back twice or never, so these functions must switch together`,
-      },
-    ]
+    return {
+      symbol: of.name,
+      unit: of.file,
+      functions: [...from, ...to],
+      message:
+        `What ${listed(from)} gave back (${listed(all.map(({ text }) => text))}) is now given back in ` +
+        `${listed(to)}; ${meet} it is given back twice or never, so these functions must switch together`,
+    }
   })
 }

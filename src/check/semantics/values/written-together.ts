@@ -99,14 +99,14 @@ function sectionsOf(functions: ChangedFunctions, side: 'before' | 'after'): Owne
 /** Members of one part that a message names. */
 const mostNamed = 3
 
-/** The first two members that were written together and are not any more, although both still are. */
+/** Members that were written together and are not any more, although both still are; the first two of each section. */
 export function partedFindings(functions: ChangedFunctions): Found[] {
   const [old, young] = [sectionsOf(functions, 'before'), sectionsOf(functions, 'after')]
   const said = new Set<string>()
   return old.flatMap(({ lock, members, of }): Found[] => {
     const now = young.filter((one) => one.lock === lock)
     const isWhole = ({ members: its }: Section) => [...members].every((member) => its.has(member))
-    if (said.has(lock) || members.size < 2 || now.length < 2 || now.some(isWhole)) return []
+    if (members.size < 2 || now.length < 2 || now.some(isWhole)) return []
     const parts = now.filter((one) => [...members].some((member) => one.members.has(member)))
     const isWritten = (member: string) => parts.some((one) => one.members.has(member))
     const list = [...members].filter(isWritten)
@@ -117,9 +117,11 @@ export function partedFindings(functions: ChangedFunctions): Found[] {
         // Another function that always wrote only one of them shows that they do not belong together.
         const isAlone = old.some((its) => its.lock === lock && its.members.has(one) !== its.members.has(other))
         if (isAlone) continue
-        said.add(lock)
         const some = list.filter((its) => its === one || areTogether(one, its))
         const rest = list.filter((its) => !some.includes(its))
+        const parting = [lock, ...some, '', ...rest].join('\n')
+        if (said.has(parting)) return []
+        said.add(parting)
         return [
           {
             symbol: of.name,

@@ -46,6 +46,12 @@ describe('what is handed elsewhere, and who waits for it', () => {
     }
   })
 
+  test('each function that waits is told', () => {
+    const second = ([, wait]: Way) => `void some_reset(struct some *s)\n{\n\ts->resets = 1;\n\t${wait}\n}\n`
+    const messages = said(pair(one) + second(one), pair(other) + second(other))
+    expect(messages).toEqual([expect.stringContaining('some_stop'), expect.stringContaining('some_reset')])
+  })
+
   test('where both are waited for, the old code does not', () => {
     expect(said(pair(one), pair(both))[0]).toMatch(/some_stop now waits for .* as well; the old code does not/)
   })

@@ -66,6 +66,13 @@ const gives: readonly (readonly [what: string, how: Later, give: string])[] = [
 ]
 
 describe('what is given back by another function than before', () => {
+  test('is told whole, where the same functions change hands with several things', () => {
+    const two = 'ida_free(&ids, s->id);\n\tidr_remove(&table, s->id);'
+    const [message, ...others] = said(text(work, '', two), text(work, two, ''))
+    expect(others).toEqual([])
+    expect(message).toMatch(/gave back \(ida_free\(.*\) and idr_remove\(.*\)\)/)
+  })
+
   test.each(gives)('asks about %s, in both directions', (_, how, give) => {
     for (const [before, after] of [
       [text(how, '', give), text(how, give, '')],
