@@ -3,6 +3,7 @@
 // the patched object without meaning anything else: a landing pad, since the module's tables know the address of a
 // function that was private; a function's own name, which is another in the module; and numbers of lines.
 import { isCode } from '../elf/format.ts'
+import type { Section } from '../elf/read.ts'
 import { isLandingPad, landingPadSize } from '../x86/entry.ts'
 import { decodeInstruction } from '../x86/instruction.ts'
 import { type Extent, hasToldEntries, isFunction, type ObjectView, type Place, textAt } from './object-view.ts'
@@ -42,15 +43,26 @@ export function otherName(module: ObjectView, mine: Place, theirs: Extent): stri
 /** Bytes of struct _ddebug in front of its line, which has 18 bits (include/linux/dynamic_debug.h). */
 const lineOfDescriptor = 32
 
+/** Where struct source_location has its line and its column, behind a reference to the file's name (lib/ubsan.h). */
+const location = { line: 8, end: 16 }
+
+/** What the compiler writes for UBSAN begins with the place in the source. */
+function isToldBySanitizer({ name }: Section): boolean {
+  return /^\.data\.\.Lubsan_data\d+$/.test(name)
+}
+
 /**
  * Makes lines equal: in a descriptor of dynamic debug, in an entry about a WARN or a BUG (include/asm-generic/bug.h:
- * two bytes behind the references), and numbers in code that stand for the same line of the source.
+ * two bytes behind the references), and, where the source has the same line there, in what UBSAN would tell and in code.
  */
 export function excuseLines(theirs: Extent, texts: SourceTexts | undefined, ours: Buffer, made: Buffer): void {
   const { section } = theirs
   const told = made.length - 4
   if (hasToldEntries(section) && told >= 8) made.copy(ours, told, told, told + 2)
   if (texts !== undefined && isCode(section)) excuseNumbers(theirs, texts, ours, made)
+  if (texts !== undefined && isToldBySanitizer(section) && made.length >= location.end)
+    if (isSameLine(texts, made.readUInt32LE(location.line), ours.readUInt32LE(location.line)))
+      made.copy(ours, location.line, location.line, location.end)
   if (section.name !== '__dyndbg' || ours.length < lineOfDescriptor + 4) return
   const line = made.readUInt32LE(lineOfDescriptor) & 0x3ffff
   ours.writeUInt32LE(((ours.readUInt32LE(lineOfDescriptor) & ~0x3ffff) | line) >>> 0, lineOfDescriptor)

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // Compiles what stands for a unit of the kernel without being a patched copy of it: the unit as the kernel has it, and
 // the C files of a live patch's source, with the flags of the unit they belong to.
-import { mkdir } from 'node:fs/promises'
+import { mkdir, readFile, writeFile } from 'node:fs/promises'
 import path from 'node:path'
 import type { Job } from '../ground/job.ts'
 import { remembered } from '../ground/values/remembered.ts'
@@ -83,11 +83,14 @@ export async function compileAs(
   { tree, own }: Tree,
 ): Promise<CompilerRun> {
   const { flags = [], source, argument } = unit
-  const beside = ['-iquote', path.posix.dirname(source)]
+  const isSanitized = flags.some((flag) => flag.startsWith('-fsanitize='))
+  const compiled = isSanitized ? await underOtherName(file, argument, `${output}.c`) : file
+  const beside = ['-iquote', path.dirname(file), '-iquote', path.posix.dirname(source)]
   // Warnings that print their place say the unit's, as before.
   const place = `-fmacro-prefix-map=${file}=${argument}`
-  const stand: Unit = unit.flags === undefined ? unit : { ...unit, argument: file, flags: [...flags, ...beside, place] }
-  return await compileSide(
+  const stand: Unit =
+    unit.flags === undefined ? unit : { ...unit, argument: compiled, flags: [...flags, ...beside, place] }
+  const run = await compileSide(
     job,
     bench,
     stand,
@@ -97,8 +100,23 @@ export async function compileAs(
       output,
       key: undefined,
       temporary: path.join(bench.dir, 'tmp'),
-      mayRead: [macroHeaders().dir, path.dirname(file)],
+      mayRead: [macroHeaders().dir, path.dirname(file), path.dirname(compiled)],
     },
     own,
   )
+  if (!isSanitized) return run
+  const messages = run.messages
+    .split('\n')
+    .map((line) => (line.startsWith(`${argument}:`) ? `${file}${line.slice(argument.length)}` : line))
+  return { ...run, messages: messages.join('\n') }
+}
+
+/**
+ * What UBSAN tells of a place has the name of the compiled file, which no option of gcc maps: the file under the name
+ * of the unit.
+ */
+async function underOtherName(file: string, name: string, copy: string): Promise<string> {
+  await mkdir(path.dirname(copy), { recursive: true })
+  await writeFile(copy, `# 1 "${name}"\n${await readFile(file, 'latin1')}`, 'latin1')
+  return copy
 }
