@@ -53,7 +53,7 @@ function isToldBySanitizer({ name }: Section): boolean {
 
 /**
  * Makes lines equal: in a descriptor of dynamic debug, in an entry about a WARN or a BUG (include/asm-generic/bug.h:
- * two bytes behind the references), and, where the source has the same line there, in what UBSAN would tell and in code.
+ * two bytes behind the references); and, where the source has the same line there, in what UBSAN tells and in code.
  */
 export function excuseLines(theirs: Extent, texts: SourceTexts | undefined, ours: Buffer, made: Buffer): void {
   const { section } = theirs
@@ -66,6 +66,25 @@ export function excuseLines(theirs: Extent, texts: SourceTexts | undefined, ours
   if (section.name !== '__dyndbg' || ours.length < lineOfDescriptor + 4) return
   const line = made.readUInt32LE(lineOfDescriptor) & 0x3ffff
   ours.writeUInt32LE(((ours.readUInt32LE(lineOfDescriptor) & ~0x3ffff) | line) >>> 0, lineOfDescriptor)
+}
+
+/**
+ * Whether two texts are the same but for the line in `FILE:LINE` of the unit, and both lines have one text
+ * (include/linux/fortify-string.h: FILE_LINE).
+ */
+export function isSameTextAtLine(mine: Place, theirs: Extent, unit: string, texts: SourceTexts): boolean {
+  const made = textAt({ section: theirs.section, offset: theirs.start }).split(`${unit}:`)
+  const ours = textAt(mine).split(`${unit}:`)
+  const lineOf = (part: string) => Number.parseInt(part, 10)
+  const behindLine = (part: string) => part.replace(/^\d+/, '')
+  return (
+    made.length === ours.length &&
+    made.every((part, at) => {
+      const own = ours[at]!
+      if (part === own) return true
+      return at > 0 && behindLine(part) === behindLine(own) && isSameLine(texts, lineOf(part), lineOf(own))
+    })
+  )
 }
 
 /** A number is the last of an instruction. */

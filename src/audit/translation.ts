@@ -11,6 +11,7 @@ import { isSamePlace, type KernelPlace, linked, meaningOf, movedBy, nameAt } fro
 import {
   type Extent,
   isFunction,
+  isString,
   keyOf,
   type Named,
   nameOf,
@@ -19,7 +20,7 @@ import {
   type Target,
 } from './object-view.ts'
 import { compareOtherCode } from './other-code.ts'
-import { beforePad, behindPad, excuseLines, isOwnName, otherName } from './recompiled-code.ts'
+import { beforePad, behindPad, excuseLines, isOwnName, isSameTextAtLine, otherName } from './recompiled-code.ts'
 import { compareCode } from './same-code.ts'
 import { sourceName, stem, type UnitView } from './unit.ts'
 
@@ -156,6 +157,8 @@ export function checkTranslation(
       if (!isOther(unit, root.name)) differsIf(otherName(module, mine, theirs), unit, nameOf(theirs))
       return
     }
+    if (anew && isString(theirs.section) && unit.texts !== undefined)
+      if (isSameTextAtLine(mine, theirs, unit.unit, unit.texts)) return
     const place = anew ? behindPad(mine, theirs) : mine
     const { references, difference } = compare(place, unit, theirs)
     if (difference !== undefined) {
