@@ -28,8 +28,10 @@ export function isInitOrExit({ head }: Definition): boolean {
 }
 
 export interface Definitions {
-  /** The last of several of one name (as behind `#ifdef` and `#else`) counts. */
+  /** The last of several of one name (as behind `#ifdef` and another `#ifndef`) counts. */
   readonly byName: ReadonlyMap<string, Definition>
+  /** The functions that are defined more than once, each with all its definitions in their order. */
+  readonly repeated: ReadonlyMap<string, readonly Definition[]>
   /** Everything else at the top level: types, prototypes, tables. */
   readonly rest: readonly Token[]
 }
@@ -43,22 +45,32 @@ const decoration =
 
 /** A conditional part of a file: what of it was let through. */
 interface Branch {
-  /** False when a part of this group was let through already, or the condition is 0. */
+  /** False when another part of this group is let through, or the condition is 0. */
   open: boolean
   taken: boolean
+  /** The number of the group in the file, and of the part in the group. */
+  readonly group: number
+  part: number
 }
 
+/** Which part of a group of `#if`, `#elif`, `#else` is read, by the number of the group in the file. */
+export type ChosenParts = ReadonlyMap<number, number>
+
 /**
- * The tokens outside of directives. Of `#if`, `#elif`, `#else` the first part stays that is not `#if 0`: in the others
- * braces may open that are closed only once.
+ * The tokens outside of directives. Of `#if`, `#elif`, `#else` the chosen part stays, or the first one that is not
+ * `#if 0`: in the others braces may open that are closed only once.
  */
-function withoutDirectives(text: string): { code: readonly Token[]; macros: readonly MacroDefinition[] } {
+function withoutDirectives(
+  text: string,
+  chosen: ChosenParts,
+): { code: readonly Token[]; macros: readonly MacroDefinition[] } {
   const tokens = tokenize(text)
   const macros: MacroDefinition[] = []
   const branches: Branch[] = []
   const code: Token[] = []
   const isOpen = () => branches.every(({ open }) => open)
   let done = 0
+  let groups = 0
   const copy = (to: number) => {
     if (isOpen()) for (let at = done; at < to; at++) code.push(tokens[at]!)
   }
@@ -68,11 +80,14 @@ function withoutDirectives(text: string): { code: readonly Token[]; macros: read
     done = to
     const group = branches.at(-1)
     if (/^if/.test(name)) {
-      const open = !(name === 'if' && to === from + 3 && tokens[from + 2]!.text === '0')
-      branches.push({ open, taken: open })
+      const isZero = name === 'if' && to === from + 3 && tokens[from + 2]!.text === '0'
+      const open = chosen.has(groups) ? chosen.get(groups) === 0 : !isZero
+      branches.push({ open, taken: open, group: groups++, part: 0 })
     } else if (/^el/.test(name) && group !== undefined) {
-      group.open = !group.taken
-      group.taken = true
+      const choice = chosen.get(group.group)
+      group.part++
+      group.open = choice === undefined ? !group.taken : choice === group.part
+      group.taken ||= group.open
     } else if (name === 'endif') branches.pop()
     else if (name === 'define' && isOpen()) {
       const macro = macroDefinedBy(directive, tokens)
@@ -81,6 +96,64 @@ function withoutDirectives(text: string): { code: readonly Token[]; macros: read
   }
   copy(tokens.length)
   return { code, macros }
+}
+
+interface ConditionalPart {
+  readonly group: number
+  readonly part: number
+  /** The directive that begins it. */
+  readonly opening: string
+  /** All that stands in it. */
+  readonly text: string
+}
+
+function conditionalParts(text: string): ConditionalPart[] {
+  const tokens = tokenize(text)
+  const spell = (from: number, to: number) =>
+    tokens
+      .slice(from, to)
+      .map((one) => one.text)
+      .join(' ')
+  const open: { group: number; part: number; opening: string; start: number }[] = []
+  const found: ConditionalPart[] = []
+  let groups = 0
+  const close = (end: number) => {
+    const last = open.pop()
+    if (last !== undefined) found.push({ ...last, text: spell(last.start, end) })
+    return last
+  }
+  for (const { name, from, to } of directivesIn(text, tokens)) {
+    const opening = spell(from, to)
+    if (/^if/.test(name)) open.push({ group: groups++, part: 0, opening, start: to })
+    else if (/^el/.test(name)) {
+      const last = close(from)
+      if (last !== undefined) open.push({ group: last.group, part: last.part + 1, opening, start: to })
+    } else if (name === 'endif') close(from)
+  }
+  return found
+}
+
+/**
+ * The parts that are to be read of two sides of a file, so that what differs is read: of a group that has the same
+ * directives on both sides, and of which the part that is read else is the same.
+ */
+export function partsThatChange(before: string, after: string): ChosenParts {
+  const chosen = new Map<number, number>()
+  const [old, young] = [conditionalParts(before), conditionalParts(after)]
+  const isSameShape =
+    old.length === young.length &&
+    old.every(({ group, part, opening }, at) => {
+      const other = young[at]!
+      return group === other.group && part === other.part && opening === other.opening
+    })
+  if (!isSameShape) return chosen
+  const usual = (group: number) => old.find((one) => one.group === group && !/^# if 0$/.test(one.opening))?.part
+  for (const [at, { group, part, text }] of old.entries()) {
+    if (text === young[at]!.text || /^# if 0$/.test(old[at]!.opening)) continue
+    if (part === usual(group) || !chosen.has(group)) chosen.set(group, part)
+  }
+  for (const [group, part] of chosen) if (part === usual(group)) chosen.delete(group)
+  return chosen
 }
 
 /** Decorations that can't be a function's name. */
@@ -150,26 +223,34 @@ export function nameOfHead(head: readonly Token[]): string | undefined {
   return name
 }
 
-/** @param text a C file, as it is written; latin1 */
-export function definitionsOf(text: string): Definitions {
+/**
+ * @param text a C file, as it is written; latin1
+ * @param chosen parts of `#if` that are read in place of the first ones
+ */
+export function definitionsOf(text: string, chosen: ChosenParts = new Map()): Definitions {
   const byName = new Map<string, Definition>()
+  const repeated = new Map<string, Definition[]>()
   const rest: Token[] = []
-  const { code: tokens, macros } = withoutDirectives(text)
+  const { code: tokens, macros } = withoutDirectives(text, chosen)
   let [start, at, open] = [0, 0, -1]
   const cutter = new TopLevelCutter(() => tokens.slice(start, at), true)
   const finish = (end: number) => {
     const head = tokens.slice(start, Math.max(open, start))
     const name = nameOfHead(head)
     if (name === undefined) for (let index = start; index < end; index++) rest.push(tokens[index]!)
-    else
-      byName.set(name, {
+    else {
+      const one: Definition = {
         name,
         kind: 'function',
         line: head[0]!.line,
         head,
         body: tokens.slice(open + 1, end - 1),
         isPrivate: head.some(({ text }) => text === 'static'),
-      })
+      }
+      const earlier = byName.get(name)
+      if (earlier !== undefined) repeated.set(name, [...(repeated.get(name) ?? [earlier]), one])
+      byName.set(name, one)
+    }
     start = end
     open = -1
   }
@@ -184,5 +265,5 @@ export function definitionsOf(text: string): Definitions {
   for (const { name, line, parameters, body } of macros)
     if (parameters !== undefined && !byName.has(name))
       byName.set(name, { name, kind: 'macro', line, head: [], body, parameters, isPrivate: false })
-  return { byName, rest }
+  return { byName, repeated, rest }
 }

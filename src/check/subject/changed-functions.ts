@@ -4,7 +4,7 @@
 
 import { closing, type Token } from '../../c/tokens/lexer.ts'
 import { isMember } from '../../c/tokens/names.ts'
-import { type Definition, type Definitions, definitionsOf } from '../../c/written/functions.ts'
+import { type Definition, type Definitions, definitionsOf, partsThatChange } from '../../c/written/functions.ts'
 import { expanded, type Macros, macrosThatChange } from '../../c/written/macro-expansion.ts'
 import { addToSet } from '../../ground/values/grouped.ts'
 import type { FileChange } from '../../patch/patch.ts'
@@ -86,7 +86,7 @@ export function textOf(tokens: readonly Token[]): string {
 }
 
 /** One side of a file, with the macros put in that the patch changes. */
-interface FileSide extends Definitions {
+interface FileSide extends Omit<Definitions, 'repeated'> {
   readonly path: string
   readonly isChanged: boolean
 }
@@ -164,6 +164,24 @@ function isOnlyBelow(side: Side, callee: string, callers: ReadonlySet<string>, s
   return [...users].every((user) => callers.has(user) || seen.has(user) || isOnlyBelow(side, user, callers, seen))
 }
 
+/** Of a function that each side defines as often, as for two configurations, the definition counts that changes. */
+function withChangedDefinitions(before: Definitions, after: Definitions): [Definitions, Definitions] {
+  const [old, young] = [new Map(before.byName), new Map(after.byName)]
+  const says = ({ head, body }: Definition) => `${textOf(head)} { ${textOf(body)} }`
+  for (const [name, list] of after.repeated) {
+    const others = before.repeated.get(name) ?? []
+    if (others.length !== list.length) continue
+    const at = list.findLastIndex((one, index) => says(one) !== says(others[index]!))
+    if (at < 0) continue
+    old.set(name, others[at]!)
+    young.set(name, list[at]!)
+  }
+  return [
+    { ...before, byName: old },
+    { ...after, byName: young },
+  ]
+}
+
 /** A file's text as definitions, with the macros put in that the patch changes. */
 function sideOfFile(path: string, read: Definitions, macros: Macros, isChanged: boolean): FileSide {
   const byName = new Map([...read.byName].map(([name, one]) => [name, expanded(one, macros)]))
@@ -180,11 +198,11 @@ export function changedFunctions(
   units: readonly string[] = [],
   facts = new FixFacts(),
 ): ChangedFunctions {
-  const texts = kernelFiles(changes).map(({ path, before, after }) => ({
-    path,
-    before: { text: before ?? '', definitions: definitionsOf(before ?? '') },
-    after: { text: after ?? '', definitions: definitionsOf(after ?? '') },
-  }))
+  const texts = kernelFiles(changes).map(({ path, before = '', after = '' }) => {
+    const chosen = partsThatChange(before, after)
+    const [old, young] = withChangedDefinitions(definitionsOf(before, chosen), definitionsOf(after, chosen))
+    return { path, before: { text: before, definitions: old }, after: { text: after, definitions: young } }
+  })
   const macros = macrosThatChange(
     texts.map(({ before }) => before),
     texts.map(({ after }) => after),
