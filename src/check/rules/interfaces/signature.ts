@@ -5,6 +5,7 @@
 import { toldFirst } from '../../../ground/listed.ts'
 import { error, type Found } from '../../subject/rule.ts'
 import type { StudiedUnit } from '../../subject/subject.ts'
+import { isCalledByPrograms } from '../../types/program-callers.ts'
 import { changedSignatures } from '../../types/signatures.ts'
 import { typeUnits } from '../../types/type-units.ts'
 import { unitTypes } from '../../types/unit-types.ts'
@@ -52,6 +53,13 @@ export const signature = error(
             message:
               `${what}, and ${toldFirst(callers)} ` +
               'would go on calling it in the old way, as the header that changes is not included there',
+          })
+        const text = subject.changes.find(({ path }) => path === unit)?.before ?? ''
+        if (isCalledByPrograms(text, name))
+          found.push({
+            symbol: name,
+            unit,
+            message: `${what}, and BPF programs that are loaded would go on calling it in the old way`,
           })
         const holders = holdersOf(studied, name)
         if (holders.length > 0)
