@@ -46,7 +46,6 @@ const keepers: ReadonlyMap<string, number> = new Map([
   ['irq_alloc_generic_chip', 0],
   ['devm_irq_alloc_generic_chip', 1],
   ['__irq_alloc_domain_generic_chips', 3],
-  ['irq_domain_alloc_generic_chips', 3],
   // drivers/base/class.c: `cls->name = name`; `class_create` is a macro before Linux 6.4
   ['__class_create', 1],
   ['class_create', 0],
