@@ -7,23 +7,9 @@ import { writeObject } from '../../../src/elf/write.ts'
 import { Binder, type Binding } from '../../../src/module/bind/bind.ts'
 import { nameReferences } from '../../../src/module/link/assemble.ts'
 import { finish } from '../../../src/module/link/finish.ts'
-import type { Layout } from '../../../src/module/structures/template.ts'
 import { changeOf, extractionOf } from '../../objects.ts'
 import { namesOf } from '../small-kernel.ts'
-
-const layout: Layout = {
-  patch: { size: 64, mod: 8, objs: 16, replace: 32, states: 24 },
-  object: {
-    size: 72,
-    name: 0,
-    funcs: 16,
-    callbacks: { pre_patch: 24, post_patch: 40, pre_unpatch: 32, post_unpatch: 48 },
-  },
-  func: { size: 40, oldName: 8, newFunc: 0, oldSympos: 16 },
-  state: { size: 24, id: 8, version: 4 },
-  module: { name: 0, nameSize: 56 },
-  version: { size: 64, crc: 0, name: 8 },
-}
+import { layout } from '../small-layout.ts'
 
 const noinline = '__attribute__((noinline))'
 /** A unit that has `used` for itself, and calls it only with the patch. */
