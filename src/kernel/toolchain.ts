@@ -115,9 +115,11 @@ async function writeCompiler(made: string, place: string, compiler: string): Pro
     throw new Fault('environment', 'package-unexpected', `A Debian package has an unexpected layout: ${compiler}`)
   await mkdir(path.join(made, 'bin'))
   const target = quoted(path.join(root, driver))
+  // Its version begins with the name by which it was called, and CONFIG_CC_VERSION_TEXT is the whole line.
+  const name = quoted(path.join(root, 'usr/bin', compiler))
   const wrapper = quoted(`${loader.program},--library-path,${loader.libraryPath}`)
   await writeProgram(path.join(made, 'bin', compiler), loader, [
-    ...[target, target, '-wrapper', wrapper],
+    ...[name, target, '-wrapper', wrapper],
     quoted(`-B${path.join(root, tools)}`),
   ])
 }
