@@ -1,17 +1,32 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// A toolchain that somebody removed is fetched again. Whatever else uses it meanwhile fails, so it stands alone here.
+// The compiler of each suite, run from the cache: it calls itself as the kernels' configurations name it, also where
+// the machine has it installed. One that somebody removed is fetched again; whatever else uses it meanwhile fails.
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import os from 'node:os'
 import path from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { silentJournal } from '../../src/ground/job.ts'
+import { archiveOf } from '../../src/kernel/apt.ts'
+import { compilerOf, compilerVersion } from '../../src/kernel/compiler.ts'
+import { distributionOfRelease } from '../../src/kernel/distributions.ts'
 import { selectKernel } from '../../src/kernel/select.ts'
-import { toolchainDir } from '../../src/kernel/toolchain.ts'
+import { fetchToolchain, toolchainDir, toolchainProgram } from '../../src/kernel/toolchain.ts'
 import { buildCommand, inarch, root } from '../e2e/inarch.ts'
 
 const work = mkdtempSync(path.join(os.tmpdir(), 'inarch-toolchain-'))
 beforeAll(buildCommand)
 afterAll(() => rmSync(work, { recursive: true, force: true }))
+
+test.each(['bookworm', 'trixie', 'testing'])(
+  'the compiler of %s is what the kernels’ configuration says',
+  async (suite) => {
+    const job = { signal: new AbortController().signal, journal: silentJournal() }
+    const { release, config } = await selectKernel(job, suite)
+    const compiler = compilerOf(readFileSync(config, 'utf8'))
+    const name = await fetchToolchain(job, archiveOf(distributionOfRelease(release)), compiler, [])
+    expect(await compilerVersion(toolchainProgram(name, compiler.program))).toBe(compiler.versionText)
+  },
+)
 
 test('a kernel of Debian 13 gets its toolchain back when somebody removes it', async ({ skip }) => {
   const kernel = await selectKernel({ signal: new AbortController().signal, journal: silentJournal() }, 'trixie')
