@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // The ways through a function's body (C11, 6.8): which statement can come after which. Macros that stand in front of a
 // statement, such as `list_for_each_entry(…)`, are loops.
-import { Fault } from '../../ground/fault.ts'
 import { closing, findOutside, isOpening, type Token } from './lexer.ts'
+import { refuseTooDeep } from './nesting.ts'
+import { notABody } from './statements.ts'
 import { attributeWords, typeofWords } from './words.ts'
 
 /** What is done without a choice in between; `from` to `to` are tokens of the body. */
@@ -38,12 +39,9 @@ interface Around {
   readonly choice?: number
 }
 
-/** What a macro that begins a loop or a section is not followed by. */
-const notABody = /^(?:[;,)\]=.?:+\-*/%&|^<>!]|->|\+\+|--|&&|\|\||[-+*/%&|^]=|==|!=|<=|>=|<<|>>)$/
 /** Behind these nothing comes. */
 const ends =
   /^(?:BUG|panic|nmi_panic|do_exit|make_task_dead|kthread_exit|kthread_complete_and_exit|unreachable|__builtin_unreachable)$/
-const deepest = 1000
 
 /** What an operator outside of brackets divides; all of it where a weaker one stands beside. */
 function operandsOf(body: readonly Token[], from: number, to: number, operator: '||' | '&&') {
@@ -124,10 +122,7 @@ export function controlFlowOf(body: readonly Token[]): readonly FlowNode[] | und
   /** Reads the statement at `at`, which comes after the node `last`; gives where it ends and its last node. */
   const read = (at: number, end: number, last: number, around: Around): [next: number, last: number] => {
     if (at >= end) return [end, last]
-    if (++depth > deepest)
-      throw new Fault('patch', 'too-deep', `Statements are nested too deeply, at line ${body[at]!.line}`, {
-        remedy: `Only generated text has more than ${deepest} in each other; put them into functions`,
-      })
+    refuseTooDeep(++depth, body[at]!)
     const result = readOne(at, end, last, around)
     depth--
     return result

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // A function's body as statements (C11, 6.8), so that two sides of a function are compared by what they do and not by
 // their lines. Macros that stand in front of a statement, such as `list_for_each_entry(…)`, are loops.
-import { Fault } from '../../ground/fault.ts'
 import { closing, findOutside, type Token } from './lexer.ts'
+import { refuseTooDeep } from './nesting.ts'
 
 /** What a statement does to the flow: `exit` leaves a function, a loop or a block. */
 export type StatementKind = 'condition' | 'loop' | 'exit' | 'label' | 'expression'
@@ -31,10 +31,7 @@ interface Draft {
 
 const exits = /^(?:return|goto|break|continue)$/
 /** What a macro that begins a loop or a section is not followed by. */
-const notABody = /^(?:[;,)\]=.?:+\-*/%&|^<>!]|->|\+\+|--|&&|\|\||[-+*/%&|^]=|==|!=|<=|>=|<<|>>)$/
-
-/** Statements in each other; compilers need not take more than 127 blocks (C11, 5.2.4.1). */
-const deepest = 1000
+export const notABody = /^(?:[;,)\]=.?:+\-*/%&|^<>!]|->|\+\+|--|&&|\|\||[-+*/%&|^]=|==|!=|<=|>=|<<|>>)$/
 
 /**
  * @param body the tokens between the braces
@@ -52,10 +49,7 @@ export function statementsOf(body: readonly Token[]): Statement[] {
   let depth = 0
   /** Reads the statement at `at`; gives the index behind it. */
   const read = (at: number, end: number, under: readonly Draft[], within: string): number => {
-    if (++depth > deepest)
-      throw new Fault('patch', 'too-deep', `Statements are nested too deeply, at line ${body[at]!.line}`, {
-        remedy: `Only generated text has more than ${deepest} in each other; put them into functions`,
-      })
+    refuseTooDeep(++depth, body[at]!)
     const next = readOne(at, end, under, within)
     depth--
     return next
