@@ -85,7 +85,9 @@ export async function compileAs(
   const { flags = [], source, argument } = unit
   const isSanitized = flags.some((flag) => flag.startsWith('-fsanitize='))
   const compiled = isSanitized ? await underOtherName(file, argument, `${output}.c`) : file
-  const beside = ['-iquote', path.dirname(file), '-iquote', path.posix.dirname(source)]
+  // A copy does not lie beside what its file includes.
+  const around = isSanitized ? ['-iquote', path.dirname(file)] : []
+  const beside = [...around, '-iquote', path.posix.dirname(source)]
   // Warnings that print their place say the unit's, as before.
   const place = `-fmacro-prefix-map=${file}=${argument}`
   const stand: Unit =
@@ -105,10 +107,19 @@ export async function compileAs(
     own,
   )
   if (!isSanitized) return run
-  const messages = run.messages
-    .split('\n')
-    .map((line) => (line.startsWith(`${argument}:`) ? `${file}${line.slice(argument.length)}` : line))
-  return { ...run, messages: messages.join('\n') }
+  return {
+    ...run,
+    messages: run.messages
+      .split('\n')
+      .map((line) => underOwnName(line, argument, file))
+      .join('\n'),
+  }
+}
+
+/** A line of the compiler's messages, which begins with a place or says from where a file is included. */
+function underOwnName(line: string, name: string, file: string): string {
+  const [lead = ''] = /^(?:In file included from | +from )?/.exec(line) ?? []
+  return line.startsWith(`${name}:`, lead.length) ? `${lead}${file}${line.slice(lead.length + name.length)}` : line
 }
 
 /**
