@@ -57,20 +57,12 @@ enum inarch_model {
 int inarch_enable_patch(struct klp_patch *patch, enum inarch_model model);
 
 /**
- * inarch_get_state() - what this patch says of a system state
- * @patch:	a patch that was handed to inarch_enable_patch()
- * @id:		the state's id
- *
- * Return: the patch's own struct klp_state, or NULL.
- */
-struct klp_state *inarch_get_state(struct klp_patch *patch, unsigned long id);
-
-/**
  * inarch_get_prev_state() - what the patches that are there already say of a system state
  * @id:		the state's id
  *
  * To be called from a callback of the patch that is being enabled; it may look at the data of the state that it is
- * about to take over.
+ * about to take over. The kernel's klp_get_prev_state() does not know the core's patches; klp_get_state(), which asks
+ * a patch for its own, and the kernel's shadow variables serve both.
  *
  * Return: the struct klp_state of the newest enabled patch that has it, or NULL.
  */
