@@ -132,8 +132,11 @@ void inarch_modules_exit(void);
 /* entry.c */
 int inarch_entry_push(struct inarch_func *func);
 void inarch_entry_pop(struct inarch_func *func);
-/* Before a function joins a transition: calls come by the handler from now on. */
-int inarch_entry_wake(struct inarch_func *func);
+/*
+ * Before a patch's functions are in transition: all calls of them come by their handlers from now on. On an error all
+ * is as it was.
+ */
+int inarch_entries_wake(struct inarch_patch *patch);
 /* Puts jumps where handlers are no longer needed, soon. */
 void inarch_entries_rest(void);
 void inarch_entries_exit(void);
@@ -141,7 +144,7 @@ void inarch_entries_exit(void);
 void inarch_entry_before(struct inarch_func *func, struct inarch_range *range);
 /* How calls are led away: "ftrace", "probe" or "jump". */
 const char *inarch_entry_way(const struct inarch_func *func);
-/* Everybody who was in a handler, or on the way between it and what it chose, has left. */
+/* Everybody who was in a handler has left it. */
 void inarch_synchronize(void);
 
 /* view.c */

@@ -33,6 +33,8 @@
 enum inarch_rest {
 	INARCH_AWAKE,
 	INARCH_RESTS,
+	/* The handler is there again, and so is the jump. */
+	INARCH_WAKES,
 	/* It can't rest: the bytes are not free. It stays awake, which is right, and slower. */
 	INARCH_SLEEPLESS,
 };
@@ -133,12 +135,11 @@ static void inarch_do_nothing(struct work_struct *work)
 void inarch_synchronize(void)
 {
 	/*
-	 * Each processor runs a thread of its own choice: whoever was in a handler, or in an interrupt, is through,
-	 * also where RCU does not watch.
+	 * Each processor runs a thread of its own: whoever was in a handler, or in an interrupt, is through, also where
+	 * RCU does not watch.
 	 */
-	schedule_on_each_cpu(inarch_do_nothing);
-	/* Whoever was preempted between a handler, or ftrace's place, and the next instruction has gone on. */
-	synchronize_rcu_tasks();
+	while (schedule_on_each_cpu(inarch_do_nothing))
+		schedule_timeout_uninterruptible(1);
 }
 
 static struct inarch_entry *inarch_entry_find(unsigned long old)
@@ -255,42 +256,84 @@ static void inarch_entry_lay_down(struct inarch_entry *entry)
 	entry->rest = INARCH_RESTS;
 }
 
-static int inarch_entry_stand_up(struct inarch_entry *entry)
+/* Calls each entry that one of the patch's functions stands on, or will. */
+static int inarch_each_entry_of(struct inarch_patch *patch, int (*act)(struct inarch_entry *entry))
+{
+	struct inarch_object *object;
+	struct inarch_func *func;
+	int err;
+
+	inarch_for_each_object(patch, object)
+		if (inarch_is_loaded(object))
+			inarch_for_each_func(object, func) {
+				struct inarch_entry *entry = inarch_entry_find(func->old);
+
+				err = entry ? act(entry) : 0;
+				if (err)
+					return err;
+			}
+	return 0;
+}
+
+static int inarch_entry_begin_to_wake(struct inarch_entry *entry)
 {
 	int err;
 
-	if (entry->rest != INARCH_RESTS) {
+	if (entry->rest == INARCH_SLEEPLESS)
 		entry->rest = INARCH_AWAKE;
+	if (entry->rest != INARCH_RESTS)
 		return 0;
-	}
 	err = inarch_handler_on(entry);
 	if (err) {
 		inarch_entry_refused(list_first_entry(&entry->funcs, struct inarch_func, stack_node), err);
 		return err;
 	}
-	/* Between ftrace's place and the jump there may be some who came before. */
-	inarch_synchronize();
-	if (entry->ftrace) {
-		err = inarch_jump_erase(&entry->jump);
-		if (err) {
-			pr_err("%pS is no longer the jump that was written there: a probe has to go first\n",
-			       (void *)entry->jump.site);
-			inarch_handler_off(entry);
-			return err;
-		}
-	} else {
+	entry->rest = INARCH_WAKES;
+	return 0;
+}
+
+static int inarch_entry_end_to_wake(struct inarch_entry *entry)
+{
+	if (entry->rest != INARCH_WAKES)
+		return 0;
+	if (!entry->ftrace) {
 		inarch_jump_erase_tail(&entry->jump);
 		entry->probe.opcode = entry->jump.old[0];
+	} else if (inarch_jump_erase(&entry->jump)) {
+		pr_err("%pS is no longer the jump that was written there: a probe has to go first\n",
+		       (void *)entry->jump.site);
+		return -EBUSY;
 	}
 	entry->rest = INARCH_AWAKE;
 	return 0;
 }
 
-int inarch_entry_wake(struct inarch_func *func)
+static int inarch_entry_back_to_rest(struct inarch_entry *entry)
 {
-	struct inarch_entry *entry = inarch_entry_find(func->old);
+	if (entry->rest == INARCH_WAKES) {
+		inarch_handler_off(entry);
+		entry->rest = INARCH_RESTS;
+	}
+	return 0;
+}
 
-	return entry ? inarch_entry_stand_up(entry) : 0;
+int inarch_entries_wake(struct inarch_patch *patch)
+{
+	struct inarch_entry *entry;
+	bool any = false;
+	int err = inarch_each_entry_of(patch, inarch_entry_begin_to_wake);
+
+	list_for_each_entry(entry, &inarch_entries, node)
+		any = any || entry->rest == INARCH_WAKES;
+	if (any && !err) {
+		/* Between ftrace's place and the jump there may be some who came before: preempted, or interrupts. */
+		inarch_synchronize();
+		synchronize_rcu_tasks();
+		err = inarch_each_entry_of(patch, inarch_entry_end_to_wake);
+	}
+	if (err)
+		inarch_each_entry_of(patch, inarch_entry_back_to_rest);
+	return err;
 }
 
 int inarch_entry_push(struct inarch_func *func)
@@ -306,7 +349,7 @@ int inarch_entry_push(struct inarch_func *func)
 		       inarch_model_ops(func->model)->name);
 		return -EOPNOTSUPP;
 	} else {
-		/* Awake, by inarch_entry_wake(). */
+		/* Awake, by inarch_entries_wake(). */
 		list_add_rcu(&func->stack_node, &entry->funcs);
 	}
 	func->entry = entry;
@@ -362,17 +405,29 @@ const char *inarch_entry_way(const struct inarch_func *func)
 	return entry->ftrace ? "ftrace" : "probe";
 }
 
-static void inarch_rest_work(struct work_struct *work)
+/* One at a time: each takes a while, and others want the mutex. */
+static bool inarch_one_rests(void)
 {
 	struct inarch_entry *entry;
+	bool found = false;
 
 	mutex_lock(&inarch_mutex);
 	/* After force somebody may be in old code for ever. */
 	if (!inarch_transition.patch && !inarch_forced)
 		list_for_each_entry(entry, &inarch_entries, node)
-			if (entry->rest == INARCH_AWAKE)
+			if (entry->rest == INARCH_AWAKE) {
 				inarch_entry_lay_down(entry);
+				found = true;
+				break;
+			}
 	mutex_unlock(&inarch_mutex);
+	return found;
+}
+
+static void inarch_rest_work(struct work_struct *work)
+{
+	while (inarch_one_rests())
+		cond_resched();
 }
 static DECLARE_DELAYED_WORK(inarch_rest_later, inarch_rest_work);
 

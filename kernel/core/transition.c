@@ -46,20 +46,11 @@ static const char *inarch_direction(void)
 
 int inarch_transition_init(struct inarch_patch *patch, bool new)
 {
-	struct inarch_object *object;
-	struct inarch_func *func;
-	int err;
+	/* A function that is replaced already may be at rest, with no handler to ask. */
+	int err = inarch_entries_wake(patch);
 
-	/* A function that older patches replace may be at rest, with no handler to ask. */
-	inarch_for_each_object(patch, object)
-		inarch_for_each_func(object, func)
-			if (inarch_is_loaded(object)) {
-				err = inarch_entry_wake(func);
-				if (err) {
-					inarch_entries_rest();
-					return err;
-				}
-			}
+	if (err)
+		return err;
 	inarch_transition.ops = inarch_model_ops(patch->model);
 	err = inarch_transition.ops->begin(new);
 	if (err) {
