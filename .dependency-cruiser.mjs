@@ -17,6 +17,7 @@ const rooms = [
   'check',
   'audit',
   'module',
+  'core',
   'vm',
   'livepatch',
   'report',

@@ -5,6 +5,7 @@ import { Command } from 'commander'
 import { version } from '../ground/version.ts'
 import { buildCommand } from './commands/build.ts'
 import { checkCommand } from './commands/check.ts'
+import { coreCommand } from './commands/core.ts'
 import { demoCommand } from './commands/demo.ts'
 import { diffCommand } from './commands/diff.ts'
 import { extractCommand } from './commands/extract.ts'
@@ -25,6 +26,7 @@ const commands = [
   diffCommand,
   extractCommand,
   sourceCommand,
+  coreCommand,
   kernelsCommand,
   demoCommand,
 ]

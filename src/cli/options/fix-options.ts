@@ -29,25 +29,34 @@ function ruleNames(text: string, all: readonly string[]): string[] {
   return [...all, ...names]
 }
 
-export function fixOptions(command: Command): Command {
+/** Which kernel is meant. */
+export function kernelOptions(command: Command): Command {
   return command
     .option('-k, --kernel <which>', 'a release, a series (6.12), a Debian (trixie, stable), `running` or `latest`')
     .option('--build-dir <dir>', 'a built kernel tree instead of a packaged kernel')
+}
+
+/** How what the kernel does not export is reached. */
+export function bindOption(command: Command): Command {
+  return command.addOption(
+    new Option(
+      '--bind <how>',
+      'reach what vmlinux does not export by its distance from an exported symbol, or by name and ' +
+        'position (default: distance)',
+    ).choices(['distance', 'klp']),
+  )
+}
+
+export function fixOptions(command: Command): Command {
+  kernelOptions(command)
     .option('-p, --strip <n>', 'leading path parts to remove from file names (default: detected)', count)
     .option('-n, --name <name>', 'what to call the live patch (default: from the first patch’s file name)')
-    .addOption(
-      new Option(
-        '--bind <how>',
-        'reach what vmlinux does not export by its distance from an exported symbol, or by name and ' +
-          'position (default: distance)',
-      ).choices(['distance', 'klp']),
-    )
-    .option(
-      '--allow <rule>',
-      'go on in spite of the warnings of this rule; repeatable, and recorded in the manifest',
-      ruleNames,
-      [],
-    )
+  return bindOption(command).option(
+    '--allow <rule>',
+    'go on in spite of the warnings of this rule; repeatable, and recorded in the manifest',
+    ruleNames,
+    [],
+  )
 }
 
 /** @throws Fault `usage/unknown-rule` */

@@ -19,7 +19,7 @@ import { loadBootConstants } from '../bind/boot-constants.ts'
 import type { BindingFinding } from '../bind/mismatch.ts'
 import type { PatchObject } from '../link/assemble.ts'
 import { join } from '../link/join.ts'
-import { bindAsWritten, candidates, parseLivepatchSymbol } from './livepatch-symbol.ts'
+import { bindAsWritten, candidates, type LivepatchSymbol, parseLivepatchSymbol } from './livepatch-symbol.ts'
 import type { CompiledDirectory, SourceObject } from './source-objects.ts'
 
 export interface DirectoryObject extends PatchObject {
@@ -30,7 +30,7 @@ export interface DirectoryObject extends PatchObject {
 export type KeptConstants = (file: SourceObject) => ReadonlyMap<string, Atom>
 
 /** A compiled file; the wrapper stands for no unit. */
-interface CompiledFile {
+export interface CompiledFile {
   readonly file: string
   readonly compiled: ObjectFile
   readonly source: SourceObject | undefined
@@ -54,7 +54,24 @@ export function linkDirectory(
     ...units.map((source) => ({ file: source.file, compiled: source.compiled, source })),
     { file: wrapper.name, compiled: wrapper, source: undefined },
   ]
-  return new DirectoryLinker(files, skeleton, names, keptIn).link()
+  return linkFiles(files, skeleton, names, { keptIn })
+}
+
+/** How what is undefined in files is understood. */
+export interface Understanding {
+  readonly keptIn?: KeptConstants
+  /** Which symbol a name means, where it says it itself. */
+  readonly written?: (name: string) => LivepatchSymbol | undefined
+}
+
+/** @param skeleton stands for the unit that files without one do not have */
+export function linkFiles(
+  files: readonly CompiledFile[],
+  skeleton: ObjectFile,
+  names: KernelNames,
+  { keptIn = () => new Map(), written = parseLivepatchSymbol }: Understanding = {},
+): DirectoryObject {
+  return new DirectoryLinker(files, skeleton, names, keptIn, written).link()
 }
 
 class DirectoryLinker {
@@ -72,6 +89,7 @@ class DirectoryLinker {
     private readonly skeleton: ObjectFile,
     private readonly names: KernelNames,
     private readonly keptIn: KeptConstants,
+    private readonly written: (name: string) => LivepatchSymbol | undefined,
   ) {
     this.binder = new Binder(names)
   }
@@ -174,7 +192,7 @@ class DirectoryLinker {
   private resolve(one: CompiledFile, symbol: SymbolDraft, needed: boolean): void {
     const { name } = symbol
     const { source } = one
-    const written = parseLivepatchSymbol(name)
+    const written = this.written(name)
     const meant = written?.name ?? name
     const definition = source === undefined ? undefined : definitionIn(source, meant)
     const reference = this.refer(one, symbol, meant, definition, needed)

@@ -8,7 +8,6 @@ import { openUnits } from '../../build/kbuild/units.ts'
 import { refuseIfErrors, withConsent } from '../../check/consent.ts'
 import { isNumbered } from '../../diff/object/compiler-names.ts'
 import { type Atom, isCode } from '../../diff/object/split-object.ts'
-import type { ObjectFile } from '../../elf/read.ts'
 import { Fault } from '../../ground/fault.ts'
 import type { Finding } from '../../ground/finding.ts'
 import { inNumbers } from '../../ground/in-numbers.ts'
@@ -22,6 +21,7 @@ import type { BindMode } from '../bind/distance.ts'
 import { missingEndbr } from '../bind/ibt-endbr.ts'
 import { explainMismatches } from '../bind/mismatch.ts'
 import { assemble } from '../link/assemble.ts'
+import { modinfoIn } from '../link/modinfo.ts'
 import { boundTo, targetOf } from '../link/target.ts'
 import { packEvidence, textsOf } from '../manifest/evidence.ts'
 import type { Manifest } from '../manifest/manifest.ts'
@@ -146,15 +146,13 @@ export async function makeDirectoryModule(
         refuseIfErrors(kernel, known)
         if (wrapper.objects.every(({ functions, callbacks }) => functions.length + callbacks.length === 0))
           throw new Fault('refused', 'nothing-to-patch', `${wrapperFile} replaces nothing and has no callback`)
-        const info = modinfoOf(compiled.wrapper)
-        const description = info.find(([key]) => key === 'description')?.[1] ?? `Live patch ${source.name}`
-        const lines = info.filter(([key]) => key !== 'description').map(([key, value]) => `${key}=${value}`)
-        const head = manifestHead(kernel, source.name, description)
+        const info = modinfoIn([compiled.wrapper])
+        const head = manifestHead(kernel, source.name, info.description ?? `Live patch ${source.name}`)
         const target = targetOf(kernel, names, bind)
         const { bytes, bound, findings } = await assemble(job, kernel, template, object, target, {
           ...head,
           objects: wrapper.objects.map(({ name }) => name),
-          info: [...lines, ...originInfo(source.patches)],
+          info: [...info.lines, ...originInfo(source.patches)],
         })
         const all = [...known, ...findings]
         refuseIfErrors(kernel, all)
@@ -192,18 +190,6 @@ function checkKernel(kernel: Kernel, { kernel: wanted, dir }: SourceDirectory): 
       remedy: 'Make it again from the fix with --kernel; or compare by hand, and change the kernel in inarch.json',
     },
   )
-}
-
-/** `key=value` lines of the wrapper's `.modinfo`. */
-function modinfoOf(wrapper: ObjectFile): [key: string, value: string][] {
-  const data = wrapper.sections.find(({ name }) => name === '.modinfo')?.data ?? Buffer.alloc(0)
-  return data
-    .toString('utf8')
-    .split('\0')
-    .flatMap((line): [string, string][] => {
-      const at = line.indexOf('=')
-      return at < 1 ? [] : [[line.slice(0, at), line.slice(at + 1)]]
-    })
 }
 
 /** What the module was made of, by content. */

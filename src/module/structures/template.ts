@@ -2,22 +2,14 @@
 // The part of a live patch module that every patch has (kernel/livepatch.c), compiled once for each
 // kernel with the flags of its own modules. It tells the layout of the kernel's livepatch structures,
 // so that Inarch can fill them in without a compiler.
-import { createHash } from 'node:crypto'
-import { readFile } from 'node:fs/promises'
-import path from 'node:path'
-import { compilerIdentity } from '../../build/compiler/compiler.ts'
-import { mayHideInputs, readInputs, tellingInputs } from '../../build/compiler/compiler-run.ts'
-import { InputTree, parseInputs, renderInputs, searchedBy } from '../../build/compiler/inputs.ts'
-import { loadObject, storeObject } from '../../build/compiler/object-cache.ts'
 import type { Unit, Units } from '../../build/kbuild/units.ts'
 import type { CallbackKind } from '../../diff/directives.ts'
 import { type ObjectFile, readObject } from '../../elf/read.ts'
-import { command } from '../../ground/command.ts'
 import { Fault } from '../../ground/fault.ts'
 import { shippedFile } from '../../ground/installation.ts'
 import type { Job } from '../../ground/job.ts'
-import { withScratch } from '../../ground/scratch.ts'
 import type { Kernel } from '../../kernel/kernel.ts'
+import { compileOwn, moduleFlags } from './own-object.ts'
 
 /** Sizes and offsets in bytes, as the kernel's own compiler sees them. */
 export interface Layout {
@@ -93,57 +85,6 @@ function layoutOf(object: ObjectFile): Layout {
   }
 }
 
-function flagsFor(unit: Unit, name: string): string[] {
-  const own = /^-D(__)?KBUILD_(MODFILE|BASENAME|MODNAME)=/
-  return [
-    ...(unit.flags ?? []).filter((flag) => !own.test(flag) && !flag.startsWith('-g')),
-    `-DKBUILD_BASENAME="${name}"`,
-    `-DKBUILD_MODNAME="${name}"`,
-    `-D__KBUILD_MODNAME=kmod_${name}`,
-    '-g0',
-  ]
-}
-
-/** The object that was kept, when all that it was compiled from is as it was. */
-async function readKept(kernel: Kernel, key: string): Promise<Buffer | undefined> {
-  const kept = await loadObject(key)
-  const end = kept?.indexOf('\n\n') ?? -1
-  if (kept === undefined || end < 0) return undefined
-  const inputs = parseInputs(kept.toString('utf8', 0, end))
-  const holds = await new InputTree(kernel.source).check(inputs, async () => new Map())
-  return holds === undefined ? undefined : Buffer.from(kept.subarray(end + 2))
-}
-
-async function compileAndKeep(
-  job: Job,
-  kernel: Kernel,
-  flags: readonly string[],
-  source: string,
-  key: string,
-): Promise<Buffer> {
-  return await withScratch(async (dir) => {
-    const since = Date.now()
-    const made = path.join(dir, 'livepatch.o')
-    const { program } = kernel.compiler
-    await command(program, [...flags, ...tellingInputs(kernel.compiler, made), '-c', '-o', made, source], {
-      cwd: kernel.source,
-      signal: job.signal,
-    })
-    const bytes = await readFile(made)
-    const inputs = new InputTree(kernel.source).record({
-      hides: (text) => mayHideInputs(kernel.compiler, text),
-      read: (await readInputs(kernel.compiler, made, kernel.source)) ?? [],
-      searched: searchedBy(flags),
-      // Its text is part of the key. What it asks for with __has_include would lie in a directory that is watched.
-      own: new Set([source]),
-      generated: new Map(),
-      since,
-    })
-    if (inputs !== undefined) await storeObject(key, Buffer.concat([Buffer.from(renderInputs(inputs)), bytes]))
-    return bytes
-  })
-}
-
 /** The template of what the engines write themselves, as a fact of a fix. */
 export function templateFor(units: Units, job: Job, kernel: Kernel): Promise<Template> {
   return openTemplate(job, kernel, units)
@@ -169,24 +110,18 @@ export async function openTemplate(
 
 /** @param macros what of kernel/livepatch.c is wanted */
 async function compileTemplate(job: Job, kernel: Kernel, unit: Unit, macros: readonly string[]): Promise<Template> {
-  const flags = [...flagsFor(unit, 'livepatch'), ...macros.map((name) => `-D${name}`)]
-  const source = shippedFile('kernel/livepatch.c')
-  const text = await readFile(source)
-  const key = createHash('sha256')
-    .update(JSON.stringify(['template', kernel.source, await compilerIdentity(kernel.compiler), flags]))
-    .update(text)
-    .digest('hex')
-  const bytes =
-    (await readKept(kernel, key)) ??
-    (await job.journal.step(`Compiling the module skeleton for ${kernel.release}`, () =>
-      compileAndKeep(job, kernel, flags, source, key),
-    ))
+  const source = {
+    file: shippedFile('kernel/livepatch.c'),
+    headers: [],
+    flags: [...moduleFlags(unit, 'livepatch'), ...macros.map((name) => `-D${name}`)],
+  }
+  const bytes = await compileOwn(job, kernel, source, `Compiling the module skeleton for ${kernel.release}`)
   const object = readObject(bytes, 'livepatch.o')
   return {
     object,
     layout: layoutOf(object),
     objtool: unit.objtool,
-    flags: (name) => flagsFor(unit, name),
+    flags: (name) => moduleFlags(unit, name),
     clearing: () => compileTemplate(job, kernel, unit, [...macros, 'INARCH_CLEARS_RELOCATIONS']),
   }
 }
