@@ -207,47 +207,47 @@ static int inarch_look_beforehand(void)
 	return err;
 }
 
-static void inarch_forget_who_ran(void)
+/* On its own processor with interrupts off, so that the scheduler is not noting there. */
+static void inarch_forget_who_ran(void *data)
 {
+	struct inarch_ran *ran = this_cpu_ptr(inarch_ran);
 	unsigned int i;
-	int cpu;
 
-	for_each_possible_cpu(cpu) {
-		struct inarch_ran *ran = per_cpu_ptr(inarch_ran, cpu);
-
-		for (i = 0; i < ARRAY_SIZE(ran->tasks) && ran->count; i++)
-			if (ran->tasks[i])
-				put_task_struct(ran->tasks[i]);
-		memset(ran, 0, sizeof(*ran));
-	}
+	for (i = 0; i < ARRAY_SIZE(ran->tasks) && ran->count; i++)
+		if (ran->tasks[i])
+			put_task_struct(ran->tasks[i]);
+	memset(ran, 0, sizeof(*ran));
 }
 
 static int inarch_kpatch_try(void)
 {
-	int err = tracepoint_probe_register(inarch_switch_tracepoint(), inarch_on_switch, NULL);
+	int err;
 
+	on_each_cpu(inarch_forget_who_ran, NULL, 1);
+	err = inarch_look_beforehand();
 	if (err)
 		return err;
-	err = inarch_look_beforehand();
-	if (!err) {
-		atomic_set(&inarch_instant, INARCH_LOOKING);
-		err = stop_machine(inarch_at_once, NULL, NULL);
-		if (err)
-			atomic_set(&inarch_instant, INARCH_BEFORE);
-	}
-	tracepoint_probe_unregister(inarch_switch_tracepoint(), inarch_on_switch, NULL);
-	tracepoint_synchronize_unregister();
-	inarch_forget_who_ran();
+	atomic_set(&inarch_instant, INARCH_LOOKING);
+	err = stop_machine(inarch_at_once, NULL, NULL);
+	if (err)
+		atomic_set(&inarch_instant, INARCH_BEFORE);
 	return err;
 }
 
 static int inarch_kpatch_begin(bool new)
 {
+	int err;
+
 	if (!inarch_switch_tracepoint())
 		return -ENOENT;
 	inarch_ran = alloc_percpu(struct inarch_ran);
 	if (!inarch_ran)
 		return -ENOMEM;
+	err = tracepoint_probe_register(inarch_switch_tracepoint(), inarch_on_switch, NULL);
+	if (err) {
+		free_percpu(inarch_ran);
+		return err;
+	}
 	atomic_set(&inarch_instant, INARCH_BEFORE);
 	WRITE_ONCE(inarch_kpatch_target, new);
 	return 0;
@@ -281,6 +281,15 @@ static int inarch_kpatch_advance(void)
 
 static void inarch_kpatch_end(void)
 {
+	unsigned int i;
+	int cpu;
+
+	tracepoint_probe_unregister(inarch_switch_tracepoint(), inarch_on_switch, NULL);
+	tracepoint_synchronize_unregister();
+	for_each_possible_cpu(cpu)
+		for (i = 0; i < ARRAY_SIZE(inarch_ran->tasks); i++)
+			if (per_cpu_ptr(inarch_ran, cpu)->tasks[i])
+				put_task_struct(per_cpu_ptr(inarch_ran, cpu)->tasks[i]);
 	free_percpu(inarch_ran);
 	inarch_ran = NULL;
 }
