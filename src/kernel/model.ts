@@ -17,7 +17,7 @@ export type Model = (typeof models)[number]
 export const coreModule = 'inarch_core'
 
 /** What the core exports. */
-export const coreExports: readonly string[] = ['inarch_enable_patch', 'inarch_get_prev_state', 'inarch_get_state']
+export const coreExports: readonly string[] = ['inarch_enable_patch', 'inarch_get_prev_state']
 
 const enable = { core: 'inarch_enable_patch', kernel: 'klp_enable_patch' }
 
