@@ -3,7 +3,9 @@
 // into one; what they take from the kernel is bound like the references of a live patch, by the same code.
 import { createHash } from 'node:crypto'
 import { readdir } from 'node:fs/promises'
+import os from 'node:os'
 import path from 'node:path'
+import pLimit from 'p-limit'
 import { openUnits } from '../build/kbuild/units.ts'
 import { readObject } from '../elf/read.ts'
 import { Fault } from '../ground/fault.ts'
@@ -15,17 +17,17 @@ import { version } from '../ground/version.ts'
 import { writeWhole } from '../ground/whole-file.ts'
 import { checkCompiler } from '../kernel/compiler.ts'
 import type { Kernel } from '../kernel/kernel.ts'
+import { coreExports, coreModule, coreVersion } from '../kernel/model.ts'
 import { kernelNames } from '../match/names.ts'
 import type { BindMode } from '../module/bind/distance.ts'
 import { explainMismatches } from '../module/bind/mismatch.ts'
 import { linkFiles } from '../module/engines/directory-object.ts'
 import { parseLivepatchSymbol } from '../module/engines/livepatch-symbol.ts'
-import { assemble } from '../module/link/assemble.ts'
+import { assembleModule } from '../module/link/assemble.ts'
 import { modinfoIn } from '../module/link/modinfo.ts'
 import { type BoundSymbol, targetOf } from '../module/link/target.ts'
-import { coreModule, coreVersion } from '../module/structures/core-api.ts'
 import { compileOwn } from '../module/structures/own-object.ts'
-import { openTemplate, type Template } from '../module/structures/template.ts'
+import { type ModuleTemplate, openModuleTemplate } from '../module/structures/template.ts'
 import { exportTables, takeExports } from './exports.ts'
 
 /** The core for one kernel. */
@@ -62,7 +64,7 @@ async function sourcesOf(): Promise<{ root: string; code: string[]; headers: str
   return { root, code, headers: files.filter((file) => file.endsWith('.h')) }
 }
 
-async function compileCore(job: Job, kernel: Kernel, template: Template) {
+async function compileCore(job: Job, kernel: Kernel, template: ModuleTemplate) {
   const { root, code, headers } = await sourcesOf()
   const flags = [
     ...template.flags(coreModule),
@@ -71,6 +73,7 @@ async function compileCore(job: Job, kernel: Kernel, template: Template) {
     // What the code says of its own place is the same wherever Inarch lies.
     `-fmacro-prefix-map=${root}/=`,
   ]
+  const limit = pLimit(os.availableParallelism())
   const compiled = await Promise.all(
     code.map(async (file) => {
       const source = {
@@ -78,7 +81,7 @@ async function compileCore(job: Job, kernel: Kernel, template: Template) {
         headers: headers.map((header) => path.join(root, header)),
         flags,
       }
-      const bytes = await compileOwn(job, kernel, source, `Compiling ${file} for ${kernel.release}`)
+      const bytes = await limit(() => compileOwn(job, kernel, source, `Compiling ${file} for ${kernel.release}`))
       return takeExports(readObject(bytes, file))
     }),
   )
@@ -102,7 +105,7 @@ function refuse(kernel: Kernel, findings: readonly Finding[]): void {
 export async function makeCore(job: Job, kernel: Kernel, bind?: BindMode): Promise<CoreModule> {
   await checkCompiler(kernel, job.signal)
   const units = await openUnits(job, kernel)
-  const template = await openTemplate(job, kernel, units, 'own')
+  const template = await openModuleTemplate(job, kernel, units)
   const files = await compileCore(job, kernel, template)
   return await job.journal.step(`Making the core for ${kernel.release}`, async (step) => {
     const names = await kernelNames(kernel, [])
@@ -120,9 +123,13 @@ export async function makeCore(job: Job, kernel: Kernel, bind?: BindMode): Promi
         { written },
       )
       refuse(kernel, await explainMismatches(job, kernel, names, object.findings))
-      const exported = files.flatMap(({ names: own }) => own)
+      const exported = files.flatMap(({ names: own }) => own).sort()
+      if (exported.join() !== coreExports.join())
+        throw new Fault('unexpected', 'core-exports', `The core exports ${exported.join(', ') || 'nothing'}`, {
+          remedy: `It must be ${coreExports.join(', ')} (kernel/include/inarch-core.h)`,
+        })
       const flagged = names.symbols('vmlinux', flagTable).length > 0
-      const tables = exportTables(exported, await coreVersion(), flagged)
+      const tables = exportTables(exported, coreVersion(), flagged)
       const { description, lines } = modinfoIn(files.map(({ compiled }) => compiled))
       const options = {
         module: coreModule,
@@ -131,11 +138,19 @@ export async function makeCore(job: Job, kernel: Kernel, bind?: BindMode): Promi
         info: [...lines, `inarch=${version}`],
       }
       const target = targetOf(kernel, names, bind)
-      const { bytes, bound, findings } = await assemble(job, kernel, template, object, target, options, () => tables)
+      const { bytes, bound, findings } = await assembleModule(
+        job,
+        kernel,
+        template,
+        object,
+        target,
+        options,
+        tables,
+      )
       refuse(kernel, findings)
       step.result(`${inNumbers(files.length, 'file')}, ${inNumbers(bound.length, 'private symbol')}`)
       const sha256 = createHash('sha256').update(bytes).digest('hex')
-      return { bytes, sha256, exports: [...exported].sort(), bound, findings }
+      return { bytes, sha256, exports: exported, bound, findings }
     } finally {
       names.close()
     }

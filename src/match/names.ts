@@ -10,6 +10,7 @@ import { getOrInsertComputed, lazy, remembered } from '../ground/values/remember
 import { parseConfig } from '../kernel/config.ts'
 import { moduleName, readExports } from '../kernel/exports.ts'
 import type { Kernel } from '../kernel/kernel.ts'
+import { coreExports, coreModule, coreVersion } from '../kernel/model.ts'
 import { countModuleSymbols } from '../kernel/module-symbols.ts'
 import { findModule, openModule } from '../kernel/modules.ts'
 import { readSymbols } from '../kernel/symbols.ts'
@@ -39,6 +40,7 @@ export interface KernelExport {
 export interface KernelNames {
   /** The symbols of this name in a kernel object, in the order in which the kernel counts them. */
   symbols(object: string, name: string): readonly KernelSymbol[]
+  /** What the kernel and its modules export; and the core, which can be there. */
   exported(name: string): KernelExport | undefined
   /** The symbols that begin exactly at an address of a kernel object. */
   at(object: string, address: bigint): readonly Pick<KernelSymbol, 'name' | 'type'>[]
@@ -195,7 +197,9 @@ export async function kernelNames(
       if (notCalled.test(name) || !(module?.isFunction(address) ?? /[tw]/i.test(type))) return undefined
       return isLandingPad((module?.running ?? vmlinux).read(address, 4)) && !(module?.sealed ?? sealed()).has(address)
     },
-    exported: remembered(exports.find),
+    exported: remembered((name: string): KernelExport | undefined =>
+      coreExports.includes(name) ? { crc: coreVersion(), module: coreModule, namespace: '' } : exports.find(name),
+    ),
     needs: (object) => needs.get(object) ?? [],
     freed(address) {
       const edge = (name: string) => ask('vmlinux', name)[0]?.address

@@ -18,7 +18,7 @@ import { readAhead } from './readahead.ts'
  * @throws Fault `patch/*` when the patches do not apply or compile; `refused/*` when nothing can be compiled
  */
 export async function compileFix(job: Job, kernel: Kernel, request: MakeRequest, dir: string): Promise<CompiledFix> {
-  const { patches, strip } = request
+  const { patches, strip, model = 'kernel' } = request
   const { changes, notes } = await applyPatches(kernel.source, patches, strip === undefined ? {} : { strip })
   for (const note of notes) job.journal.note(note)
   const facts = new FixFacts()
@@ -27,7 +27,7 @@ export async function compileFix(job: Job, kernel: Kernel, request: MakeRequest,
     kernel,
     changes,
     dir,
-    (units) => readAhead(job, kernel, units, changes, facts),
+    (units) => readAhead(job, kernel, units, changes, facts, model),
     (bench, units) => refusingLayouts(job, bench, units),
   )
   const { pairs, findings, scope, bench } = compiled

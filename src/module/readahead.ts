@@ -6,6 +6,7 @@ import type { Units } from '../build/kbuild/units.ts'
 import type { FixFacts } from '../check/subject/fix-facts.ts'
 import type { Job } from '../ground/job.ts'
 import type { Kernel } from '../kernel/kernel.ts'
+import type { Model } from '../kernel/model.ts'
 import type { FileChange } from '../patch/patch.ts'
 
 /**
@@ -17,6 +18,7 @@ export function readAhead(
   units: Units,
   changes: readonly FileChange[],
   facts: FixFacts,
+  model: Model,
 ): void {
   const work = async () => {
     // Further compilers are started first.
@@ -25,7 +27,7 @@ export function readAhead(
     const { readTables } = await import('../match/names.ts')
     await facts.once(readTables, kernel)
     const { templateFor } = await import('./structures/template.ts')
-    await facts.once(templateFor, units, job, kernel)
+    await facts.once(templateFor, units, job, kernel, model)
     // With a header among them, it takes the objects to know which units there are.
     if (changes.some(({ path }) => !path.endsWith('.c'))) return
     const [{ changedFunctionsOf }, { readCallees }] = await Promise.all([

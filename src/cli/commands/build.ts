@@ -4,6 +4,7 @@ import { Command, Option } from 'commander'
 import { Fault } from '../../ground/fault.ts'
 import type { Job } from '../../ground/job.ts'
 import { defined } from '../../ground/values/defined.ts'
+import type { Model } from '../../kernel/model.ts'
 import type { Manifest } from '../../module/manifest/manifest.ts'
 import type { WrittenModule } from '../../module/manifest/output.ts'
 import type { Engine } from '../../module/manifest/request.ts'
@@ -15,6 +16,7 @@ interface BuildOptions extends CommonOptions, FixOptions {
   readonly output: string
   readonly replace: boolean
   readonly engine?: Engine
+  readonly model?: Model
   readonly report?: string
 }
 
@@ -31,6 +33,7 @@ async function directoryAmong(files: readonly string[], options: BuildOptions): 
   const said: readonly (readonly [option: string, given: boolean, where: string])[] = [
     ['--name', options.name !== undefined, 'inarch.json'],
     ['--engine', options.engine !== undefined, 'its C files'],
+    ['--model', options.model !== undefined, 'livepatch.c (inarch_enable_patch)'],
     ['--strip', options.strip !== undefined, 'inarch.json'],
     ['--no-replace', !options.replace, 'livepatch.c (.replace)'],
   ]
@@ -60,7 +63,7 @@ async function fromPatches(job: Job, files: readonly string[], options: BuildOpt
   const { kernel, request } = await requestOf(job, files, options)
   return await makeLivePatch(job, kernel, {
     ...request,
-    ...defined({ engine: options.engine }),
+    ...defined({ engine: options.engine, model: options.model }),
     replace: options.replace,
     output: options.output,
   })
@@ -94,6 +97,13 @@ export function buildCommand(): Command {
           'and compare (default: binary)',
       ).choices(['binary', 'source', 'both']),
     )
+    .addOption(
+      new Option(
+        '--model <which>',
+        'how tasks go over to the new code: each by itself, as the kernel does it; or by inarch_core.ko (see ' +
+          '`inarch core --help`), at the border of the kernel, all at one instant, or as the kernel (default: kernel)',
+      ).choices(['kernel', 'kgraft', 'kpatch', 'hybrid']),
+    )
     .option('--report <file>', 'write a page about it, too, that a reviewer can read and sign')
     .option('--no-replace', 'stack on top of earlier live patches instead of replacing them all')
     .addHelpText(
@@ -106,6 +116,7 @@ Examples:
   inarch build --kernel 6.12 fix.patch              for the newest kernel of a series
   inarch build --build-dir ~/linux a.patch b.patch  two patches, for a kernel of your own
   inarch build --engine source fix.patch            writes livepatch-fix/, C source, and builds it
+  inarch build --model kpatch fix.patch             old and new code never run at the same time
   inarch build --report fix.html fix.patch          and a page for its reviewer
   inarch build livepatch-fix                        builds it again after you have edited it
 

@@ -9,6 +9,7 @@ import type { Atom } from '../../diff/object/split-object.ts'
 import type { Reference } from '../../extract/extraction.ts'
 import type { Finding } from '../../ground/finding.ts'
 import { isForNamedModules } from '../../kernel/exports.ts'
+import { coreModule } from '../../kernel/model.ts'
 import { type Comparison, closestOf } from '../../match/compare.ts'
 import type { KernelNames } from '../../match/names.ts'
 import { placementBy } from '../../match/placements.ts'
@@ -63,7 +64,8 @@ export class Binder {
     // As the linker does: what a module defines itself comes before what others export.
     if (definition === undefined && from !== 'vmlinux' && this.#globals(from, name).length > 0)
       return this.#bindByName(reference)
-    if (exported !== undefined && global && exported.module === 'vmlinux' && !isForNamedModules(exported.namespace))
+    const isThere = exported?.module === 'vmlinux' || exported?.module === coreModule
+    if (exported !== undefined && global && isThere && !isForNamedModules(exported.namespace))
       if (definition === undefined || from === 'vmlinux')
         return { kind: 'exported', name, crc: exported.crc, namespace: exported.namespace }
     if (definition !== undefined) return this.#bindDefined(reference, definition)

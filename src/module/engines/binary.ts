@@ -30,10 +30,10 @@ export async function makeBinary(job: Job, fix: StudiedFix, draft: Draft): Promi
   const { replaced, callbacks, states, carried } = extraction
   refuseIfErrors(kernel, known)
   if (replaced.length === 0 && callbacks.length === 0) throw changesNothing(known)
-  const { patches, replace } = request
+  const { patches, replace, model = 'kernel' } = request
   const inputs = patches.map((patch) => ({ file: path.basename(patch.file), sha256: patch.sha256 }))
   const head = manifestHead(kernel, name, describe(patches))
-  const template = await facts.once(templateFor, compiled.bench.known, job, kernel)
+  const template = await facts.once(templateFor, compiled.bench.known, job, kernel, model)
   const { layout } = template
   const target = targetOf(kernel, names, request.bind)
   const positionFor = soonest(target)
@@ -53,6 +53,7 @@ export async function makeBinary(job: Job, fix: StudiedFix, draft: Draft): Promi
   refuseIfErrors(kernel, all)
   const manifest: Manifest = {
     ...head,
+    ...(model === 'kernel' ? {} : { model }),
     replace,
     inputs,
     sha256: createHash('sha256').update(bytes).digest('hex'),

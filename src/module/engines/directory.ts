@@ -8,6 +8,7 @@ import { openUnits } from '../../build/kbuild/units.ts'
 import { refuseIfErrors, withConsent } from '../../check/consent.ts'
 import { isNumbered } from '../../diff/object/compiler-names.ts'
 import { type Atom, isCode } from '../../diff/object/split-object.ts'
+import type { ObjectFile } from '../../elf/read.ts'
 import { Fault } from '../../ground/fault.ts'
 import type { Finding } from '../../ground/finding.ts'
 import { inNumbers } from '../../ground/in-numbers.ts'
@@ -15,6 +16,7 @@ import { inputKinds, readInput } from '../../ground/input.ts'
 import type { Job } from '../../ground/job.ts'
 import { withScratch } from '../../ground/scratch.ts'
 import type { Kernel } from '../../kernel/kernel.ts'
+import { type Model, modelIn } from '../../kernel/model.ts'
 import { exportersFor, type KernelTables, kernelNames, readTables } from '../../match/names.ts'
 import { headersDirectory, type SourceDirectory, wrapperFile } from '../../source/directory/layout.ts'
 import type { BindMode } from '../bind/distance.ts'
@@ -111,7 +113,7 @@ export async function makeDirectoryModule(
   checkKernel(kernel, source)
   return await withScratch(async (dir) => {
     const units = await openUnits(job, kernel)
-    const template = await openTemplate(job, kernel, units, 'own')
+    const template = await openTemplate(job, kernel, units)
     const { layout } = template
     const inputs = await inputsOf(source)
     const compiled = await compileDirectory(job, kernel, source, template, units, dir)
@@ -120,6 +122,7 @@ export async function makeDirectoryModule(
     refuseIfErrors(kernel, compilerFindings)
     return await job.journal.step('Making the module', async (step) => {
       const wrapper = readWrapper(compiled.wrapper, layout, wrapperFile)
+      const model = modelOf(compiled.wrapper)
       const inModules = objects.flatMap(({ object, compiled }) => (object === 'vmlinux' ? [] : compiled))
       const named = [
         ...objects.map(({ object }) => object),
@@ -159,6 +162,7 @@ export async function makeDirectoryModule(
         const manifest: Manifest = {
           ...head,
           engine: 'source',
+          ...(model === 'kernel' ? {} : { model }),
           replace: wrapper.replace,
           inputs,
           sha256: createHash('sha256').update(bytes).digest('hex'),
@@ -175,6 +179,15 @@ export async function makeDirectoryModule(
         names.close()
       }
     })
+  })
+}
+
+/** @throws Fault `usage/unknown-model` */
+function modelOf(wrapper: ObjectFile): Model {
+  const told = modelIn(wrapper)
+  if ('model' in told) return told.model
+  throw new Fault('usage', 'unknown-model', `${wrapperFile} does not say which model carries it: ${told.doubt}`, {
+    remedy: 'Let its init function call klp_enable_patch(), or inarch_enable_patch() with one of enum inarch_model',
   })
 }
 

@@ -228,7 +228,7 @@ function planObjects(
 }
 
 function planOf(
-  { kernel, request: { patches, replace }, name }: StudiedFix,
+  { kernel, request: { patches, replace, model = 'kernel' }, name }: StudiedFix,
   { used, states }: Contents,
   objects: readonly PlannedObject[],
 ): Plan {
@@ -241,6 +241,7 @@ function planOf(
     patches: patches.map((patch) => ({ file: path.basename(patch.file), sha256: patch.sha256 })),
     objects,
     states,
+    model,
     replace,
     units: used.map(({ unit }) => ({ file: unitFileName(unit), source: unit })),
   }

@@ -8,11 +8,11 @@ import type { Job } from '../../ground/job.ts'
 import type { Kernel } from '../../kernel/kernel.ts'
 import type { Binding } from '../bind/bind.ts'
 import { patchSymbol } from '../structures/tables.ts'
-import type { Template } from '../structures/template.ts'
+import type { ModuleTemplate, Template } from '../structures/template.ts'
 import { type Assembled, finish } from './finish.ts'
 import { join, link, substitute } from './join.ts'
 import { imageSymbol, referencesSymbol } from './kernel-references.ts'
-import { type ModuleOptions, moduleSkeleton } from './module-skeleton.ts'
+import { isCarriedByCore, type ModuleOptions, moduleSkeleton } from './module-skeleton.ts'
 import { runObjtool } from './objtool.ts'
 import { callbackSlots, callbacksSymbol, reloadFindings, reloadOf, writingBindings } from './reload.ts'
 import type { Target } from './target.ts'
@@ -40,10 +40,51 @@ export async function assemble(
   options: ModuleOptions,
   tables?: (renamed: ReadonlyMap<SymbolDraft, SymbolDraft>) => ObjectDraft,
 ): Promise<Assembled> {
-  const reload = reloadOf(target.names, object.bindings.values(), template.layout)
+  // The core clears by itself what it resolved for a module that goes.
+  const carried = isCarriedByCore(template, object.bindings.values())
+  const reload = carried ? 'kernel' : reloadOf(target.names, object.bindings.values(), template.layout)
   const clears = reload === 'own'
   const used = clears ? await template.clearing() : template
   const named = clears ? writingBindings(target.names) : new Map<string, Binding>()
+  const slots = clears ? [callbackSlots(options.objects.length)] : []
+  const made = await put(job, kernel, used, object, target, options, named, (renamed) => [
+    ...(tables === undefined ? [] : [tables(renamed)]),
+    ...slots,
+  ])
+  return { ...made, findings: [...made.findings, ...reloadFindings(reload, options.objects)] }
+}
+
+/**
+ * Puts a module together that is no live patch.
+ * @param further what it has besides
+ * @throws Fault when objtool fails
+ */
+export async function assembleModule(
+  job: Job,
+  kernel: Kernel,
+  template: ModuleTemplate,
+  object: PatchObject,
+  target: Target,
+  options: ModuleOptions,
+  further: ObjectDraft,
+): Promise<Assembled> {
+  return await put(job, kernel, template, object, target, options, new Map(), () => [further])
+}
+
+/**
+ * @param named what the skeleton takes from the kernel that is not exported; gets what the object does
+ * @param further what the module has besides; gets what each of the object's symbols has become
+ */
+async function put(
+  job: Job,
+  kernel: Kernel,
+  used: ModuleTemplate,
+  object: PatchObject,
+  target: Target,
+  options: ModuleOptions,
+  named: Map<string, Binding>,
+  further: (renamed: ReadonlyMap<SymbolDraft, SymbolDraft>) => ObjectDraft[],
+): Promise<Assembled> {
   const taken = {
     defined: new Set([patchSymbol, imageSymbol, referencesSymbol, callbacksSymbol]),
     imported: new Set(used.object.symbols.flatMap(({ name, place }) => (place === 'undefined' ? name : []))),
@@ -52,12 +93,9 @@ export async function assemble(
     if (binding !== 'local' && place !== 'undefined') taken.defined.add(name)
   const { draft, renamed } = nameReferences(object, named, taken)
   const skeleton = moduleSkeleton(used, options, named)
-  const own = tables === undefined ? [] : [tables(renamed)]
-  const slots = clears ? [callbackSlots(options.objects.length)] : []
-  const raw = link(join([draft, skeleton, ...own, ...slots]))
+  const raw = link(join([draft, skeleton, ...further(renamed)]))
   const { bytes, warnings } = await runObjtool(job, kernel, used, writeObject(raw))
-  const { findings, ...finished } = finish(bytes, named, target, used.layout, warnings)
-  return { ...finished, findings: [...findings, ...reloadFindings(reload, options.objects)] }
+  return finish(bytes, named, target, used.layout, warnings)
 }
 
 /** Names that mean something else than what the patched code may call so. */

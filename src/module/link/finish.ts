@@ -10,7 +10,7 @@ import type { KernelNames } from '../../match/names.ts'
 import type { Binding } from '../bind/bind.ts'
 import { anchor, type Distance, distanceFromAnchor } from '../bind/distance.ts'
 import { ownSection } from '../structures/tables.ts'
-import type { Layout } from '../structures/template.ts'
+import type { ModuleLayout } from '../structures/template.ts'
 import { imageSymbol, referencesSymbol, referenceTables } from './kernel-references.ts'
 import { leaveOutTracepoints, moveLivepatchRelocations, type PlaceFromAnchor } from './livepatch-relocations.ts'
 import type { BoundSymbol, Target } from './target.ts'
@@ -31,7 +31,7 @@ export function finish(
   bytes: Buffer,
   named: ReadonlyMap<string, Binding>,
   { names, identity, mode }: Target,
-  layout: Layout,
+  layout: ModuleLayout,
   warnings: readonly string[],
 ): Assembled {
   const findings: Finding[] = warnings.map((message) => ({ severity: 'warning', rule: 'objtool', message }))
@@ -135,7 +135,7 @@ function tooLong(lookedUp: ReadonlySet<SymbolDraft>, late: ReadonlyMap<SymbolDra
 }
 
 /** `__versions`: struct modversion_info of every symbol that the module takes from the kernel. */
-function versionTable(versions: ReadonlyMap<string, number>, layout: Layout): SectionDraft {
+function versionTable(versions: ReadonlyMap<string, number>, layout: ModuleLayout): SectionDraft {
   const { size, crc, name } = layout.version
   const names = [...versions.keys()].sort()
   const data = Buffer.alloc(size * names.length)

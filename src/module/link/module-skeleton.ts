@@ -3,8 +3,9 @@
 import { redraft } from '../../elf/redraft.ts'
 import type { ObjectDraft } from '../../elf/write.ts'
 import { Fault } from '../../ground/fault.ts'
+import { coreExports, coreModule, needsCore } from '../../kernel/model.ts'
 import type { Binding } from '../bind/bind.ts'
-import { layoutSection, type Template } from '../structures/template.ts'
+import { isLayout, type ModuleTemplate } from '../structures/template.ts'
 
 export interface ModuleOptions {
   /** The module's name as the kernel knows it. */
@@ -16,17 +17,23 @@ export interface ModuleOptions {
   readonly info: readonly string[]
 }
 
+/** Whether the core carries the live patch: then it needs the core, and the core does what the kernel does for others. */
+export function isCarriedByCore({ object }: ModuleTemplate, bindings: Iterable<Binding>): boolean {
+  if (needsCore(object)) return true
+  return [...bindings].some((binding) => binding.kind === 'exported' && coreExports.includes(binding.name))
+}
+
 /** The part that every patch has, with the module's name and information in it. */
-export function moduleSkeleton(template: Template, options: ModuleOptions, named: Map<string, Binding>): ObjectDraft {
+export function moduleSkeleton(template: ModuleTemplate, options: ModuleOptions, named: Map<string, Binding>): ObjectDraft {
   const { layout } = template
-  const draft = redraft(template.object, (section) => section.name !== layoutSection && section.name !== '.comment')
+  const draft = redraft(template.object, (section) => !isLayout(section.name) && section.name !== '.comment')
   const namespaces = new Set<string>()
   for (const binding of named.values())
     if (binding.kind === 'exported' && binding.namespace !== '') namespaces.add(binding.namespace)
   const info = [
     `description=${options.description}`,
     `name=${options.module}`,
-    'depends=',
+    `depends=${isCarriedByCore(template, named.values()) ? coreModule : ''}`,
     ...[...namespaces].sort().map((namespace) => `import_ns=${namespace}`),
     ...options.info,
   ]

@@ -8,10 +8,10 @@ import { Fault } from '../../ground/fault.ts'
 import type { Job } from '../../ground/job.ts'
 import { withScratch } from '../../ground/scratch.ts'
 import type { Kernel } from '../../kernel/kernel.ts'
-import type { Template } from '../structures/template.ts'
+import type { ModuleTemplate } from '../structures/template.ts'
 
 /** @throws Fault `unexpected/objtool-failed` */
-export async function runObjtool(job: Job, kernel: Kernel, template: Template, object: Buffer) {
+export async function runObjtool(job: Job, kernel: Kernel, template: ModuleTemplate, object: Buffer) {
   return await withScratch(async (dir) => {
     const file = path.join(dir, 'livepatch.o')
     await writeFile(file, object)

@@ -3,6 +3,7 @@
 // it back, so it is checked against this schema: a file is hostile until parsed.
 import * as v from 'valibot'
 import { callbackKinds } from '../../diff/directives.ts'
+import { models } from '../../kernel/model.ts'
 import { matchRecordSchema } from '../../match/record.ts'
 
 const finding = v.object({
@@ -74,6 +75,8 @@ export const manifestSchema = v.object({
       failure: v.exactOptional(v.string()),
     }),
   ),
+  /** How tasks go over to its code, and who carries it. Absent: `kernel`, its own livepatch. */
+  model: v.exactOptional(v.picklist(models)),
   /** True when loading it atomically replaces every earlier live patch. */
   replace: v.boolean(),
   inputs: v.array(v.object({ file: v.string(), sha256 })),

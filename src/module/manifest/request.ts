@@ -4,6 +4,7 @@ import type { CompiledPairs } from '../../build/compile.ts'
 import type { BuildTrees } from '../../build/compiler/compile-unit.ts'
 import type { FixFacts } from '../../check/subject/fix-facts.ts'
 import type { Kernel } from '../../kernel/kernel.ts'
+import type { Model } from '../../kernel/model.ts'
 import type { FileChange, Patch } from '../../patch/patch.ts'
 import type { BindMode } from '../bind/distance.ts'
 
@@ -22,6 +23,8 @@ export interface MakeRequest {
   readonly replace: boolean
   /** `binary` when undefined. */
   readonly engine?: Engine
+  /** How tasks go over to the new code; `kernel` when undefined. */
+  readonly model?: Model
   /** How what vmlinux does not export is reached; `distance` when undefined. */
   readonly bind?: BindMode
   /** The rules to whose warnings the author consents; with `engines-differ`, two engines may differ. */

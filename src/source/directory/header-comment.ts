@@ -62,6 +62,7 @@ export function wrapperComment(plan: Plan): string {
     ...(functions.length === 0 ? ['It replaces no function.'] : ['It replaces:', ...functions]),
     ...(callbacks.length === 0 ? [] : ['', 'The kernel calls:', ...callbacks]),
     ...(plan.replace ? ['', 'Loading it replaces every earlier live patch.'] : []),
+    ...(plan.model === 'kernel' ? [] : ['', `inarch_core.ko carries it, by its model ${plan.model}.`]),
     '',
     ...build(plan.name),
   ])

@@ -11,7 +11,7 @@ function objectOf(file: string): string {
 }
 
 /** @param headers whether the directory has headers of its own */
-export function renderKbuild({ name, kernel, units }: Plan, headers: boolean): string {
+export function renderKbuild({ name, kernel, units, model }: Plan, headers: boolean): string {
   const module = `livepatch-${name}`
   const objects = [wrapperFile, ...units.map(({ file }) => file)].map(objectOf)
   return [
@@ -24,7 +24,7 @@ export function renderKbuild({ name, kernel, units }: Plan, headers: boolean): s
       '',
       'kbuild compiles the files, too; it can not bind them:',
       `make -C KERNEL M=$PWD INARCH_HEADERS=DIRECTORY ${objects.join(' ')}`,
-      'where DIRECTORY has inarch-source.h.',
+      `where DIRECTORY has ${model === 'kernel' ? '' : 'inarch-core.h and '}inarch-source.h.`,
     ]),
     `obj-m := ${module}.o`,
     `${module}-y := ${objects.join(' ')}`,

@@ -2,6 +2,7 @@
 // What a live patch's source says in its tables and comments: which fix it is, for which kernel, what is replaced and
 // why.
 import type { CallbackKind } from '../../diff/directives.ts'
+import type { Model } from '../../kernel/model.ts'
 
 export interface PlannedFunction {
   /** The symbol that is replaced. */
@@ -32,6 +33,8 @@ export interface Plan {
   readonly patches: readonly { readonly file: string; readonly sha256: string }[]
   readonly objects: readonly PlannedObject[]
   readonly states: readonly { readonly name: string; readonly id: number; readonly version: number }[]
+  /** How tasks go over to the new code. */
+  readonly model: Model
   /** Replaces every earlier live patch. */
   readonly replace: boolean
   /** The C files and the units that they stand for. */

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // Writes the wrapper of a live patch (livepatch.c): the tables that tell the kernel what is replaced
 // (include/linux/livepatch.h), and the module's beginning and end.
+import { modelInC } from '../../kernel/model.ts'
 import { wrapperComment } from './header-comment.ts'
 import type { Plan, PlannedObject } from './plan.ts'
 
@@ -46,13 +47,14 @@ function objectEntry({ name, functions, callbacks }: PlannedObject, empty: strin
 
 /** The whole text of `livepatch.c`. */
 export function renderWrapper(plan: Plan): string {
-  const { objects, states, replace, description } = plan
+  const { objects, states, replace, description, model } = plan
   const functions = objects.flatMap((object) => object.functions)
   const callbacks = objects.flatMap((object) => object.callbacks)
   const withoutFunctions = objects.some((object) => object.functions.length === 0)
   const lines = [
     '#include <linux/livepatch.h>',
     '#include <linux/module.h>',
+    ...(model === 'kernel' ? [] : ['#include "inarch-core.h"']),
     ...(functions.length === 0 ? [] : ['#include "inarch-source.h"']),
     '',
     ...functions.map(({ replacement }) => `LIVEPATCH_REPLACEMENT(${replacement});`),
@@ -91,7 +93,7 @@ export function renderWrapper(plan: Plan): string {
     '',
     'static int __init livepatch_init(void)',
     '{',
-    '\treturn klp_enable_patch(&inarch_patch);',
+    `\treturn ${model === 'kernel' ? 'klp_enable_patch(&inarch_patch)' : `inarch_enable_patch(&inarch_patch, ${modelInC(model)})`};`,
     '}',
     '',
     '/* The kernel lets the module go when nothing of it runs any more. */',

@@ -110,6 +110,7 @@ const plan: Plan = {
     },
   ],
   states: [{ name: 'a state', id: 7, version: 1 }],
+  model: 'kernel',
   replace: true,
   units: [{ file: 'net-f.c', source: 'net/f.c' }],
 }
