@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // Consistency itself: functions that belong together are called in all places where code of the kernel runs, while a live
 // patch of them goes over and back again and again (kernel/trial/pairs.c). A mixed pair that the model forbids is a
-// fault of ours. When a transition is forced, nothing is promised, and mixed pairs must show: so the trial can fail.
+// fault of ours. Without a model nothing is promised, and mixed pairs must show: so the trial can fail.
 import type { Job } from '../../src/ground/job.ts'
 import type { Kernel } from '../../src/kernel/kernel.ts'
 import type { Model } from '../../src/kernel/model.ts'
@@ -29,38 +29,39 @@ export interface Trial {
 }
 
 /** Whether a mixed pair of this kind breaks the model's promise. */
-export function forbids(model: Model, { kind }: Pick<Pairs, 'kind'>): boolean {
-  return kind === 'held' || model === 'kgraft'
+export function forbids(model: Model | typeof none, { kind }: Pick<Pairs, 'kind'>): boolean {
+  return model !== none && (kind === 'held' || model === 'kgraft')
 }
 
-/** @param forced take all tasks for gone over as soon as the transition has begun */
-const script = (model: number, seconds: number, forced: boolean) => `
-insmod inarch_core.ko; insmod pairs.ko between=100 || echo failed
+/** No model at all. */
+export const none = 'none'
+
+const script = (model: number, seconds: number) => `
+insmod inarch_core.ko; insmod pairs.ko between=20 || echo failed
 at=$([ ${model} = 0 ] && echo /sys/kernel/livepatch/pairs_patch || echo /sys/kernel/inarch/pairs_patch)
 now() { cut -d. -f1 /proc/uptime; }
-(while :; do echo call 200 > /proc/pairs; done) &
-(while :; do echo sleep 1 > /proc/pairs; done) &
+(while :; do echo call 40 > /proc/pairs; usleep 1000; done) &
+(while :; do echo sleep 2 > /proc/pairs; usleep 2000; done) &
 (while :; do cat /proc/self/stat; done > /dev/null) &
 cycles=0; refused=0; end=$(( $(now) + ${seconds} ))
 while [ $(now) -lt $end ]; do
   if insmod pairs_patch.ko model=${model}; then
-    ${forced ? 'echo 1 > $at/force' : ':'}
-    for i in $(seq 600); do
-      [ "$(cat $at/transition)" = 0 ] && break
-      ${forced ? 'echo 1 > $at/force' : 'echo 1 > $at/wake'}
+    for i in $(seq 200); do
+      [ "$(cat $at/transition)" = 1 ] || break
+      echo 1 > $at/wake
       usleep 20000
     done
     # Until the jumps stand, most times.
     usleep $(( cycles % 4 * 50000 ))
-    for i in $(seq 600); do
+    for i in $(seq 200); do
       [ -e $at ] || break
       [ "$(cat $at/enabled)" = 1 ] && echo 0 > $at/enabled
-      echo 1 > $at/${forced ? 'force' : 'wake'}
+      echo 1 > $at/wake
       usleep 20000
     done
     [ -e $at ] && { echo "stuck $(cat $at/tasks)"; break; }
     cycles=$((cycles + 1))
-    ${forced ? 'break' : 'rmmod pairs_patch'}
+    rmmod pairs_patch
   else
     refused=$((refused + 1))
   fi
@@ -71,16 +72,16 @@ sed 's/^/pairs: /' /proc/pairs
 `
 
 const usual =
-  /out-of-tree module|TAINT_LIVEPATCH|module verification failed|waking the tasks|was in pairs_|forcing|can't be read/
+  /out-of-tree module|TAINT_LIVEPATCH|module verification failed|waking the tasks|was in pairs_|can't be read|interrupt took/
 
 export async function tryPairs(
   job: Job,
   kernel: Kernel,
-  model: Model,
-  { seconds, cpus, forced = false }: { readonly seconds: number; readonly cpus: number; readonly forced?: boolean },
+  model: Model | typeof none,
+  { seconds, cpus }: { readonly seconds: number; readonly cpus: number },
 ): Promise<Trial> {
   const modules = await makeModules(job, kernel, ['pairs', 'pairs_patch'])
-  const text = script(models.indexOf(model), seconds, forced)
+  const text = script([...models, none].indexOf(model), seconds)
   const lines = await runInGuest(job, kernel, modules, text, { cpus, timeout: 10 * seconds + 200 })
   const pairs: Pairs[] = []
   let counted: RegExpExecArray | null = null

@@ -89,11 +89,14 @@ static void make_pairs(enum place place, bool sleeps)
 
 static int thread(void *data)
 {
-	while (!kthread_should_stop()) {
+	unsigned int round;
+
+	for (round = 1; !kthread_should_stop(); round++) {
 		make_pairs(THREAD, false);
 		make_pairs(THREAD, false);
 		cond_resched();
-		if (!(atomic_long_read(&counts[THREAD][BARE][PAIRS_NEW]) % 16))
+		/* ftrace waits until each task has slept, on a kernel that can be preempted. */
+		if (!(round % 16))
 			schedule_timeout_interruptible(1);
 	}
 	return 0;
