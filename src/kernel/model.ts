@@ -29,6 +29,14 @@ export const coreVersion = lazy(() =>
   createHash('sha256').update(readFileSync(shippedFile('kernel/include/inarch-core.h'))).digest().readUInt32LE(0),
 )
 
+/**
+ * Whether a function without an entry for ftrace can be replaced: the models that make sure that no task is in it write
+ * a jump over its first bytes.
+ */
+export function replacesWithoutHook(model: Model): boolean {
+  return model === 'kpatch' || model === 'hybrid'
+}
+
 /** The name by which C knows a model of the core. */
 export function modelInC(model: Exclude<Model, 'kernel'>): string {
   return `INARCH_${model.toUpperCase()}`
