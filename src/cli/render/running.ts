@@ -32,7 +32,7 @@ function functionLine(one: VerifiedFunction): string {
   )
 }
 
-function patchLine({ name, enabled, moving }: RunningReport['host']['patches'][number]): string {
+function patchLine({ name, enabled, moving, model }: RunningReport['host']['patches'][number]): string {
   return `${name}${moving ? ' (in transition)' : enabled ? '' : ' (disabled)'}`
 }
 
