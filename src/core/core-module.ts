@@ -14,7 +14,7 @@ import { inNumbers } from '../ground/in-numbers.ts'
 import { shippedFile } from '../ground/installation.ts'
 import type { Job } from '../ground/job.ts'
 import { version } from '../ground/version.ts'
-import { writeWhole } from '../ground/whole-file.ts'
+import { writeAllWhole } from '../ground/whole-file.ts'
 import { checkCompiler } from '../kernel/compiler.ts'
 import type { Kernel } from '../kernel/kernel.ts'
 import { coreExports, coreModule, coreVersion } from '../kernel/model.ts'
@@ -28,6 +28,7 @@ import { modinfoIn } from '../module/link/modinfo.ts'
 import { type BoundSymbol, targetOf } from '../module/link/target.ts'
 import { compileOwn } from '../module/structures/own-object.ts'
 import { type ModuleTemplate, openModuleTemplate } from '../module/structures/template.ts'
+import { confirmPrivate } from './confirm.ts'
 import { exportTables, takeExports } from './exports.ts'
 
 /** The core for one kernel. */
@@ -123,6 +124,8 @@ export async function makeCore(job: Job, kernel: Kernel, bind?: BindMode): Promi
         { written },
       )
       refuse(kernel, await explainMismatches(job, kernel, names, object.findings))
+      const confirmed = await confirmPrivate(job, kernel, units, names, object.bindings.values())
+      refuse(kernel, confirmed)
       const exported = files.flatMap(({ names: own }) => own).sort()
       if (exported.join() !== coreExports.join())
         throw new Fault('unexpected', 'core-exports', `The core exports ${exported.join(', ') || 'nothing'}`, {
@@ -150,7 +153,7 @@ export async function makeCore(job: Job, kernel: Kernel, bind?: BindMode): Promi
       refuse(kernel, findings)
       step.result(`${inNumbers(files.length, 'file')}, ${inNumbers(bound.length, 'private symbol')}`)
       const sha256 = createHash('sha256').update(bytes).digest('hex')
-      return { bytes, sha256, exports: exported, bound, findings }
+      return { bytes, sha256, exports: exported, bound, findings: [...confirmed, ...findings] }
     } finally {
       names.close()
     }
@@ -165,6 +168,6 @@ export async function buildCore(
 ): Promise<CoreModule & { readonly module: string }> {
   const made = await makeCore(job, kernel, bind)
   const module = path.join(output, `${coreModule}.ko`)
-  await writeWhole(module, made.bytes)
+  await writeAllWhole([{ file: module, content: made.bytes }])
   return { ...made, module }
 }
