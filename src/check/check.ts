@@ -24,7 +24,11 @@ export async function checkFix(job: Job, subject: Subject): Promise<Review> {
 }
 
 /** What a rule has found, as it is with a model. */
-export function ofModel(rule: Pick<Rule, 'severity' | 'remedy' | 'ofMixture'>, found: readonly Found[], model: Model): readonly Found[] {
+export function ofModel(
+  rule: Pick<Rule, 'severity' | 'remedy' | 'ofMixture'>,
+  found: readonly Found[],
+  model: Model,
+): readonly Found[] {
   if (rule.ofMixture !== true) return found
   return found.map((one) => {
     const { message, hint = rule.remedy, severity = rule.severity, outlives } = one

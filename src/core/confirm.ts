@@ -126,7 +126,12 @@ interface Home {
   readonly atom: Atom
 }
 
-function contradiction(names: KernelNames, name: string, address: bigint, { unit, before, atom }: Home): BindingFinding {
+function contradiction(
+  names: KernelNames,
+  name: string,
+  address: bigint,
+  { unit, before, atom }: Home,
+): BindingFinding {
   const finding: Finding = {
     severity: 'error',
     rule: 'code-differs',
@@ -145,14 +150,10 @@ function definitionOf(before: SplitObject, name: string): Atom | undefined {
   return symbol && before.atomOf(symbol)
 }
 
-/**
- * A line that begins with a name or its type, or with what defines a variable (DEFINE_MUTEX), and is no declaration. It
- * may find too much; the object tells.
- */
+/** A line that begins with a function's name or type, and is no declaration. It may find too much; the object tells. */
 function definitionPattern(name: string): RegExp {
-  const before = String.raw`(?!extern\b|EXPORT|return\b|goto\b|else\b|case\b)(?:[A-Za-z_][^\n;{}()="#]*?(?:DEFINE_\w+\([ \t]*)?)?`
-  const behind = String.raw`(?:[ \t]*[=;[,)]|[ \t]*\((?![^\n]*;[ \t]*$))`
-  return new RegExp(String.raw`^${before}\b${name}\b${behind}`, 'm')
+  const before = String.raw`(?!extern\b|EXPORT|return\b|goto\b|else\b|case\b)(?:[A-Za-z_][^\n;{}()="#]*?)?`
+  return new RegExp(String.raw`^${before}\b${name}[ \t]*\((?![^\n]*;[ \t]*$)`, 'm')
 }
 
 /** The units of vmlinux whose text may define each name: where it is no mere use, call or declaration. */

@@ -141,15 +141,7 @@ export async function makeCore(job: Job, kernel: Kernel, bind?: BindMode): Promi
         info: [...lines, `inarch=${version}`],
       }
       const target = targetOf(kernel, names, bind)
-      const { bytes, bound, findings } = await assembleModule(
-        job,
-        kernel,
-        template,
-        object,
-        target,
-        options,
-        tables,
-      )
+      const { bytes, bound, findings } = await assembleModule(job, kernel, template, object, target, options, tables)
       refuse(kernel, findings)
       step.result(`${inNumbers(files.length, 'file')}, ${inNumbers(bound.length, 'private symbol')}`)
       const sha256 = createHash('sha256').update(bytes).digest('hex')

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // The jump by which the core leads the calls of a replaced function away when its live patch is at rest: behind the
-// place of ftrace's hook, which stays free; in a function without that place, at its very entry (kernel/core/x86/jump.c).
+// place of ftrace's hook, which stays free; in a function without that place, at its entry (kernel/core/x86/jump.c).
 import { hookAt, hookSize, isLandingPad, isSealedPad, landingPadSize } from '../x86/entry.ts'
 import { hasProbeJump, probeJumpSize, probeJumpTo } from '../x86/kprobe.ts'
 import type { Core } from './core.ts'

@@ -86,8 +86,7 @@ export async function verifyObject(
   const verified: VerifiedFunction[] = []
   if (object === 'vmlinux' || condition.modules.includes(object)) {
     const jumps = core === undefined ? [] : jumpsOf(sight, core, object, functions)
-    const memory =
-      core && memoryOf(object, core, symbols, hooks.kprobes, new Set(jumps.map(({ address }) => address)))
+    const memory = core && memoryOf(object, core, symbols, hooks.kprobes, new Set(jumps.map(({ address }) => address)))
     for (const one of functions) verified.push(await inMemory(job, sight, memory, object, one))
     return verified
   }

@@ -117,7 +117,7 @@ function othersOf({ patches = [], modules }: HostState, { name, model }: Subject
   return findings
 }
 
-/** What a live patch keeps from this one that is carried by the kernel where this one is by the core, or the reverse. */
+/** What a live patch keeps from this one that the kernel carries where the core does this one, or the reverse. */
 function heldByOther(patch: RunningPatch, { objects }: Manifest): Finding[] {
   const both = objects.flatMap(({ name: object, functions }) =>
     functions.filter(({ name, sympos }) => replaces(patch, object, name, sympos)).map(({ name }) => name),

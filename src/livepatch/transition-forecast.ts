@@ -47,7 +47,8 @@ export async function forecastFor(
     format: 'inarch-forecast-1',
     module: { name: subject.name, release: subject.release },
     loaded: patch === undefined ? 'absent' : patch.moving ? 'moving' : 'there',
-    left: patch?.moving !== true ? [] : patch.model === 'kernel' ? leftBehind(host, patch.enabled) : leftOver(host, patch),
+    left:
+      patch?.moving !== true ? [] : patch.model === 'kernel' ? leftBehind(host, patch.enabled) : leftOver(host, patch),
     ...forecast,
   }
 }

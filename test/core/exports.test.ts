@@ -20,7 +20,9 @@ const marks = {
 
 describe.each(Object.entries(marks))('exports that are marked by %s', (_, mark) => {
   test('are taken out of the file with their marks', () => {
-    const object = compile(`int b(void) { return 1; } int a(void) { return 2; } ${mark('b', 'GPL')} ${mark('a', 'GPL')}`)
+    const object = compile(
+      `int b(void) { return 1; } int a(void) { return 2; } ${mark('b', 'GPL')} ${mark('a', 'GPL')}`,
+    )
     const { compiled, names } = takeExports(object)
     expect([...names].sort()).toEqual(['a', 'b'])
     expect(compiled.sections.map(({ name }) => name).filter((name) => /ksymtab|export_symbol/.test(name))).toEqual([])

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// The core is made for a kernel, loads in it, refuses another one, and carries live patches that are made for it: from a
-// diff, and from C that somebody wrote.
+// The core is made for a kernel, loads in it, refuses another one, and carries live patches that are made for it.
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import os from 'node:os'
 import path from 'node:path'
@@ -17,24 +16,29 @@ const meminfo = path.join(root, 'examples/meminfo.patch')
 
 beforeAll(buildCommand)
 
+async function run(...args: readonly string[]): Promise<void> {
+  const { code, stderr } = await inarch(args, { cwd: root })
+  if (code !== 0) throw new Error(stderr)
+}
+
 describe.each(['6.1', '6.12'])('the core for %s', (series) => {
   const dir = mkdtempSync(path.join(os.tmpdir(), 'inarch-core-'))
   const own = (name: string) => path.join(dir, name)
   afterAll(() => rmSync(dir, { recursive: true }))
 
   test('is the same each time, wherever it is made', async () => {
-    for (const place of ['a', 'b']) await inarch(['core', 'build', '-k', series, '-o', own(place)])
+    for (const place of ['a', 'b']) await run('core', 'build', '-k', series, '-o', own(place))
     expect(readFileSync(own('a/inarch_core.ko')).equals(readFileSync(own('b/inarch_core.ko')))).toBe(true)
   })
 
   test('carries a live patch whose C calls it', async () => {
-    const built = (...more: string[]) => inarch(['build', '-k', series, '-o', dir, ...more])
+    const built = (...more: string[]) => run('build', '-k', series, '-o', dir, ...more)
     await built('--engine', 'source', '--model', 'kpatch', meminfo)
     const wrapper = own('livepatch-meminfo/livepatch.c')
     const text = readFileSync(wrapper, 'utf8')
     expect(text).toContain('return inarch_enable_patch(&inarch_patch, INARCH_KPATCH);')
     writeFileSync(wrapper, text.replace('INARCH_KPATCH', 'INARCH_HYBRID'))
-    await inarch(['build', '-o', dir, own('livepatch-meminfo')])
+    await run('build', '-o', dir, own('livepatch-meminfo'))
     const module = readFileSync(own('livepatch-meminfo.ko'))
     expect(modelIn(readObject(module, 'livepatch-meminfo.ko'))).toEqual({ model: 'hybrid' })
     expect(JSON.parse(readFileSync(own('livepatch-meminfo.json'), 'utf8'))).toMatchObject({ model: 'hybrid' })
@@ -54,7 +58,13 @@ describe.each(['6.1', '6.12'])('the core for %s', (series) => {
       { cpus: 2 },
     )
     const log = lines.filter((line) => line.startsWith('log: '))
-    expect(lines.filter((line) => !log.includes(line))).toEqual(['it needs the core', 'hybrid', '1', 'it is needed', 'gone'])
+    expect(lines.filter((line) => !log.includes(line))).toEqual([
+      'it needs the core',
+      'hybrid',
+      '1',
+      'it is needed',
+      'gone',
+    ])
     expect(log.filter((line) => /WARNING|BUG|Oops/.test(line))).toEqual([])
   })
 })
@@ -62,7 +72,7 @@ describe.each(['6.1', '6.12'])('the core for %s', (series) => {
 test('the core refuses a kernel that it was not made for', async () => {
   const dir = mkdtempSync(path.join(os.tmpdir(), 'inarch-core-'))
   try {
-    await inarch(['core', 'build', '-k', '6.1', '-o', dir])
+    await run('core', 'build', '-k', '6.1', '-o', dir)
     const other = await selectKernel(job, '6.12')
     const core = { 'core.ko': readFileSync(path.join(dir, 'inarch_core.ko')) }
     const lines = await runInGuest(other.image, core, 'insmod /core.ko 2>/dev/null || echo refused')

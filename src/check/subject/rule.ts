@@ -21,7 +21,7 @@ export interface Found {
   readonly functions?: readonly string[]
   /** The translation unit or file it is about. */
   readonly unit?: string
-  /** It is about what two calls do one after the other, so that it matters also where all tasks switch at one instant. */
+  /** It is about calls that follow one another, so that it matters also where all tasks switch at one instant. */
   readonly outlives?: true
   /** Where this case is graver or more harmless than the rule's cases are in general. */
   readonly severity?: Finding['severity']

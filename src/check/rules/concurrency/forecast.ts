@@ -98,8 +98,7 @@ export const neverFinishes = warning(
       }
     return {
       message: `${start}: ${model === 'kpatch' ? 'the switch is always refused' : 'the transition can’t finish'}`,
-      hint:
-        'Take --model kgraft, which looks at no stack; or fix those who call it, or restart with a new kernel',
+      hint: 'Take --model kgraft, which looks at no stack; or fix those who call it, or restart with a new kernel',
     }
   }),
 )
@@ -135,8 +134,8 @@ export const longSleepers = note(
       message:
         `Processes may sleep long in ${name}${where}: ` +
         (waits ??
-          `the transition waits for them, ${model === 'hybrid' ? '' : 'up to 15 s, '}until ` +
-            `${model === 'hybrid' ? 'somebody' : 'livepatch’s fake signal'} wakes them, where the sleep is interruptible`),
+          `the transition waits for them, ${model === 'hybrid' ? 'until somebody' : 'up to 15 s, until livepatch’s'} ` +
+            `${model === 'hybrid' ? '' : 'fake signal '}wakes them, where the sleep is interruptible`),
     }
   }),
 )
