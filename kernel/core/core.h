@@ -130,8 +130,11 @@ int inarch_modules_init(void);
 void inarch_modules_exit(void);
 
 /* entry.c */
-int inarch_entry_push(struct inarch_func *func);
-void inarch_entry_pop(struct inarch_func *func);
+/* Puts an object's functions on top of their entries; on an error, none. */
+int inarch_entries_push(struct inarch_object *object);
+void inarch_entries_pop(struct inarch_object *object);
+/* Only those that bring nothing: what an older patch replaced, and this one does not. */
+void inarch_entries_pop_undone(struct inarch_object *object);
 /*
  * Before a patch's functions are in transition: all calls of them come by their handlers from now on. On an error all
  * is as it was.

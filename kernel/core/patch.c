@@ -54,30 +54,16 @@ void inarch_call_post_unpatch(struct inarch_object *object)
 
 void inarch_unpatch_object(struct inarch_object *object)
 {
-	struct inarch_func *func;
-
-	inarch_for_each_func(object, func)
-		inarch_entry_pop(func);
+	inarch_entries_pop(object);
 	object->patched = false;
 }
 
 int inarch_patch_object(struct inarch_object *object)
 {
-	struct inarch_func *func;
-	int err;
+	int err = inarch_entries_push(object);
 
-	inarch_for_each_func(object, func) {
-		/* What this patch undoes has been undone. */
-		if (!func->new_code && object->patch != inarch_transition.patch)
-			continue;
-		err = inarch_entry_push(func);
-		if (err) {
-			inarch_unpatch_object(object);
-			return err;
-		}
-	}
-	object->patched = true;
-	return 0;
+	object->patched = !err;
+	return err;
 }
 
 /* The same function, as klp_patch names it: position 0 is 1 when there is only one. */
@@ -234,7 +220,6 @@ void inarch_retire_replaced(struct inarch_patch *by)
 {
 	struct inarch_patch *older, *next;
 	struct inarch_object *object;
-	struct inarch_func *func;
 
 	if (!by->says->replace)
 		return;
@@ -247,10 +232,7 @@ void inarch_retire_replaced(struct inarch_patch *by)
 	}
 	/* The old code stands alone again where this patch brings nothing. */
 	inarch_for_each_object(by, object)
-		inarch_for_each_func(object, func)
-			if (!func->new_code)
-				inarch_entry_pop(func);
-	inarch_synchronize();
+		inarch_entries_pop_undone(object);
 	list_for_each_entry_safe(older, next, &inarch_patches, node) {
 		if (older == by)
 			break;

@@ -49,8 +49,10 @@ int inarch_transition_init(struct inarch_patch *patch, bool new)
 	/* A function that is replaced already may be at rest, with no handler to ask. */
 	int err = inarch_entries_wake(patch);
 
-	if (err)
+	if (err) {
+		inarch_entries_rest();
 		return err;
+	}
 	inarch_transition.ops = inarch_model_ops(patch->model);
 	err = inarch_transition.ops->begin(new);
 	if (err) {
@@ -81,7 +83,6 @@ static void inarch_transition_end(bool patched)
 		inarch_for_each_object(patch, object)
 			if (object->patched)
 				inarch_unpatch_object(object);
-		inarch_synchronize();
 	}
 	inarch_set_transition(patch, false);
 	/* Whoever still asks for a view has to have asked before the views go. */

@@ -38,20 +38,18 @@ static const char *const kinds[] = { "bare", "held" };
 
 static atomic_long_t counts[PLACES][KINDS][PAIRS_MIXED + 1];
 
-noinline int pairs_first(void)
+static noinline __noclone int pairs_first(void)
 {
 	return PAIRS_OLD;
 }
-EXPORT_SYMBOL_GPL(pairs_first);
 
-noinline int pairs_second(void)
+static noinline __noclone int pairs_second(void)
 {
 	return PAIRS_OLD;
 }
-EXPORT_SYMBOL_GPL(pairs_second);
 
 /* Where time goes by. Sleeps when the place allows it. */
-noinline void pairs_between(bool sleeps)
+static noinline __noclone void pairs_between(bool sleeps)
 {
 	unsigned int i;
 
@@ -60,17 +58,18 @@ noinline void pairs_between(bool sleeps)
 	if (sleeps)
 		usleep_range(200, 400);
 }
-EXPORT_SYMBOL_GPL(pairs_between);
 
-noinline int pairs_held(bool sleeps)
+/* What the functions are, for the one that replaces pairs_held(). */
+static const struct pairs pairs = { pairs_first, pairs_second, pairs_between };
+
+static noinline __noclone int pairs_held(const struct pairs *pairs, bool sleeps)
 {
-	int first = pairs_first();
+	int first = pairs->first();
 
-	pairs_between(sleeps);
+	pairs->between(sleeps);
 	/* This function is the old one, so both have to be. */
-	return first == PAIRS_OLD && pairs_second() == PAIRS_OLD ? PAIRS_OLD : PAIRS_MIXED;
+	return first == PAIRS_OLD && pairs->second() == PAIRS_OLD ? PAIRS_OLD : PAIRS_MIXED;
 }
-EXPORT_SYMBOL_GPL(pairs_held);
 
 static void count(enum place place, enum kind kind, int result)
 {
@@ -85,7 +84,7 @@ static void make_pairs(enum place place, bool sleeps)
 	pairs_between(sleeps);
 	second = pairs_second();
 	count(place, BARE, first == second ? first : PAIRS_MIXED);
-	count(place, HELD, pairs_held(sleeps));
+	count(place, HELD, pairs_held(&pairs, sleeps));
 }
 
 static int thread(void *data)

@@ -10,9 +10,10 @@
 /* Of a pair: one was old, and one new. */
 #define PAIRS_MIXED 2
 
-int pairs_first(void);
-int pairs_second(void);
-void pairs_between(bool sleeps);
-int pairs_held(bool sleeps);
+struct pairs {
+	int (*first)(void);
+	int (*second)(void);
+	void (*between)(bool sleeps);
+};
 
 #endif

@@ -18,12 +18,12 @@ static noinline int new_second(void)
 	return PAIRS_NEW;
 }
 
-static noinline int new_held(bool sleeps)
+static noinline int new_held(const struct pairs *pairs, bool sleeps)
 {
-	int first = pairs_first();
+	int first = pairs->first();
 
-	pairs_between(sleeps);
-	return first == PAIRS_NEW && pairs_second() == PAIRS_NEW ? PAIRS_NEW : PAIRS_MIXED;
+	pairs->between(sleeps);
+	return first == PAIRS_NEW && pairs->second() == PAIRS_NEW ? PAIRS_NEW : PAIRS_MIXED;
 }
 
 static struct klp_func funcs[] = {

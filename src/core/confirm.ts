@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// The core calls functions of the kernel that are not meant for modules, by their names. Here each is held against what
+// The core calls functions of the kernel that are not exported. Here each is held against what
 // the kernel runs: the unit that defines it is compiled as the kernel was, and its code must be what lies at the
 // address. So the source whose comments and types the core relies on is the one that runs.
 import { createHash } from 'node:crypto'
@@ -35,18 +35,19 @@ export async function confirmPrivate(
   kernel: Kernel,
   units: Units,
   names: KernelNames,
+  module: string,
   bindings: Iterable<Binding>,
 ): Promise<Finding[]> {
   // A variable has no code; a name that is there once meant the same to the kernel's linker.
   const code = [...bindings].filter(isPrivate).filter(({ name, sympos }) => isCodeAt(names, name, sympos))
   const wanted = [...new Map(code.map((one) => [one.name, one])).values()]
   if (wanted.length === 0) return []
-  const key = await keyOf(kernel, names, wanted)
+  const key = await keyOf(kernel, names, module, wanted)
   const kept = key === undefined ? undefined : await loadObject(key)
   if (kept !== undefined) return JSON.parse(kept.toString('utf8'))
-  const title = `Comparing what the core needs with the kernel ${kernel.release}`
+  const title = `Comparing what ${module} needs with the kernel ${kernel.release}`
   const findings = await job.journal.step(title, async (step) => {
-    const found = await withScratch((dir) => confirm(job, kernel, units, names, wanted, dir))
+    const found = await withScratch((dir) => confirm(job, kernel, units, names, module, wanted, dir))
     step.result(`${wanted.length - found.length} of ${inNumbers(wanted.length, 'function')} are what the source says`)
     return await explainMismatches(job, kernel, names, found)
   })
@@ -59,10 +60,23 @@ function isPrivate(binding: Binding): binding is Private {
 }
 
 /** Undefined for a kernel whose source may change. */
-async function keyOf(kernel: Kernel, names: KernelNames, wanted: readonly Private[]): Promise<string | undefined> {
+async function keyOf(
+  kernel: Kernel,
+  names: KernelNames,
+  module: string,
+  wanted: readonly Private[],
+): Promise<string | undefined> {
   if (kernel.origin !== 'debian') return undefined
   const places = wanted.map(({ name, sympos }) => `${name} ${sympos} ${addressOf(names, name, sympos)}`).sort()
-  const about = ['confirmed', version, kernel.source, kernel.version, await compilerIdentity(kernel.compiler), places]
+  const about = [
+    'confirmed',
+    version,
+    module,
+    kernel.source,
+    kernel.version,
+    await compilerIdentity(kernel.compiler),
+    places,
+  ]
   return createHash('sha256').update(JSON.stringify(about)).digest('hex')
 }
 
@@ -79,6 +93,7 @@ async function confirm(
   kernel: Kernel,
   units: Units,
   names: KernelNames,
+  module: string,
   wanted: readonly Private[],
   dir: string,
 ): Promise<BindingFinding[]> {
@@ -106,14 +121,14 @@ async function confirm(
     const told = homes.map(({ before, atom }) => names.matcher('vmlinux', before).confirm(atom, address ?? 0n))
     if (told.includes('confirmed')) return []
     const wrong = homes[told.indexOf('contradicted')]
-    if (wrong !== undefined) return [contradiction(names, name, address ?? 0n, wrong)]
+    if (wrong !== undefined) return [contradiction(names, module, name, address ?? 0n, wrong)]
     return [
       {
         finding: {
           severity: 'note',
           rule: 'unconfirmed-symbol',
           symbol: name,
-          message: `The core refers to ${name}, whose address only its name tells: no unit's code confirms it`,
+          message: `${module} refers to ${name}, whose address only its name tells: no unit's code confirms it`,
         },
       },
     ]
@@ -128,6 +143,7 @@ interface Home {
 
 function contradiction(
   names: KernelNames,
+  module: string,
   name: string,
   address: bigint,
   { unit, before, atom }: Home,
@@ -137,7 +153,7 @@ function contradiction(
     rule: 'code-differs',
     symbol: name,
     unit: unit.source,
-    message: `What the kernel has at ${name} is not what the compiler makes of ${unit.source}, and the core needs it`,
+    message: `What the kernel has at ${name} is not what the compiler makes of ${unit.source}, and ${module} needs it`,
     hint: 'Check that source, configuration and compiler are those of the kernel',
   }
   if (atom.kind !== 'function') return { finding }

@@ -1,0 +1,97 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// Consistency itself: functions that belong together are called in all places where code of the kernel runs, while a live
+// patch of them goes over and back again and again (kernel/trial/pairs.c). A mixed pair that the model forbids is a
+// fault of ours. When a transition is forced, nothing is promised, and mixed pairs must show: so the trial can fail.
+import type { Job } from '../../src/ground/job.ts'
+import type { Kernel } from '../../src/kernel/kernel.ts'
+import type { Model } from '../../src/kernel/model.ts'
+import { models } from '../../src/kernel/model.ts'
+import { makeModules, runInGuest } from './guest.ts'
+
+/** Pairs of one kind made in one place. */
+export interface Pairs {
+  readonly place: string
+  /** `held`: made by a function that is replaced with them; `bare`: made by one that is not. */
+  readonly kind: string
+  readonly old: number
+  readonly new: number
+  readonly mixed: number
+}
+
+export interface Trial {
+  /** How often the patch went over, and back. */
+  readonly cycles: number
+  readonly refused: number
+  readonly pairs: readonly Pairs[]
+  /** The kernel's log from warnings on, without what loading any module says. */
+  readonly complaints: readonly string[]
+  readonly lines: readonly string[]
+}
+
+/** Whether a mixed pair of this kind breaks the model's promise. */
+export function forbids(model: Model, { kind }: Pick<Pairs, 'kind'>): boolean {
+  return kind === 'held' || model === 'kgraft'
+}
+
+/** @param forced take all tasks for gone over as soon as the transition has begun */
+const script = (model: number, seconds: number, forced: boolean) => `
+insmod inarch_core.ko; insmod pairs.ko between=100 || echo failed
+at=$([ ${model} = 0 ] && echo /sys/kernel/livepatch/pairs_patch || echo /sys/kernel/inarch/pairs_patch)
+now() { cut -d. -f1 /proc/uptime; }
+(while :; do echo call 200 > /proc/pairs; done) &
+(while :; do echo sleep 1 > /proc/pairs; done) &
+(while :; do cat /proc/self/stat; done > /dev/null) &
+cycles=0; refused=0; end=$(( $(now) + ${seconds} ))
+while [ $(now) -lt $end ]; do
+  if insmod pairs_patch.ko model=${model}; then
+    ${forced ? 'echo 1 > $at/force' : ':'}
+    for i in $(seq 600); do
+      [ "$(cat $at/transition)" = 0 ] && break
+      ${forced ? 'echo 1 > $at/force' : 'echo 1 > $at/wake'}
+      usleep 20000
+    done
+    # Until the jumps stand, most times.
+    usleep $(( cycles % 4 * 50000 ))
+    for i in $(seq 600); do
+      [ -e $at ] || break
+      [ "$(cat $at/enabled)" = 1 ] && echo 0 > $at/enabled
+      echo 1 > $at/${forced ? 'force' : 'wake'}
+      usleep 20000
+    done
+    [ -e $at ] && { echo "stuck $(cat $at/tasks)"; break; }
+    cycles=$((cycles + 1))
+    ${forced ? 'break' : 'rmmod pairs_patch'}
+  else
+    refused=$((refused + 1))
+  fi
+done 2>/dev/null
+kill $(jobs -p)
+echo "cycles $cycles refused $refused"
+sed 's/^/pairs: /' /proc/pairs
+`
+
+const usual =
+  /out-of-tree module|TAINT_LIVEPATCH|module verification failed|waking the tasks|was in pairs_|forcing|can't be read/
+
+export async function tryPairs(
+  job: Job,
+  kernel: Kernel,
+  model: Model,
+  { seconds, cpus, forced = false }: { readonly seconds: number; readonly cpus: number; readonly forced?: boolean },
+): Promise<Trial> {
+  const modules = await makeModules(job, kernel, ['pairs', 'pairs_patch'])
+  const text = script(models.indexOf(model), seconds, forced)
+  const lines = await runInGuest(job, kernel, modules, text, { cpus, timeout: 10 * seconds + 200 })
+  const pairs: Pairs[] = []
+  let counted: RegExpExecArray | null = null
+  for (const line of lines) {
+    counted ??= /^cycles (\d+) refused (\d+)$/.exec(line)
+    const found = /^pairs: (\w+) (\w+): \d+ calls, (\d+) old, (\d+) new, (\d+) mixed$/.exec(line)
+    const [, place = '', kind = '', old, young, mixed] = found ?? []
+    if (found !== null) pairs.push({ place, kind, old: Number(old), new: Number(young), mixed: Number(mixed) })
+  }
+  if (counted === null || pairs.length === 0 || lines.some((line) => /^(failed|stuck)/.test(line)))
+    throw new Error(['the trial did not come to its end', ...lines.slice(-60)].join('\n'))
+  const complaints = lines.filter((line) => /^log: <[0-4]>/.test(line) && !usual.test(line))
+  return { cycles: Number(counted[1]), refused: Number(counted[2]), pairs, complaints, lines }
+}
