@@ -17,6 +17,7 @@
 // docs/audit.md tells it at length. It may be wrong in its own way, but not in the build's.
 import type { Finding } from '../ground/finding.ts'
 import type { Kernel } from '../kernel/kernel.ts'
+import { type Model, modelIn } from '../kernel/model.ts'
 import { findModule } from '../kernel/modules.ts'
 import { type KernelTables, kernelNames } from '../match/names.ts'
 import { checkCompleteness } from './completeness.ts'
@@ -48,6 +49,8 @@ export interface Audited {
   readonly parts?: readonly PatchedUnit[]
   /** Whether the operator wants it to replace every earlier live patch; undefined where its own source says so. */
   readonly replace?: boolean
+  /** How tasks are to go over to its code, as it was asked for. */
+  readonly model: Model
   /** What the build said: a part that it tells to be left out is not missing. */
   readonly told: readonly Finding[]
   /** What the kernel says of itself, where it was read before. */
@@ -67,6 +70,10 @@ export async function audit(kernel: Kernel, audited: Audited): Promise<Finding[]
   return await auditing(kernel, module, objects, kernelTables, (inspection) => {
     const { names, complain } = inspection
     const wrong = (what: string) => complain('audit-replaced', file, what)
+    const told = modelIn(module.object)
+    if (!('model' in told)) complain('audit-model', file, `Nobody knows how tasks go over to its code: ${told.doubt}`)
+    else if (told.model !== audited.model)
+      complain('audit-model', file, `The module has the model ${told.model}, and ${audited.model} was asked for`)
     const tables = livepatchTables(module, structures)
     if (tables === undefined || tables.functions.length + tables.callbacks.length === 0)
       return wrong('The module does not say what it replaces')

@@ -2,6 +2,7 @@
 // Applies all rules to a fix.
 import type { Finding } from '../ground/finding.ts'
 import type { Job } from '../ground/job.ts'
+import type { Model } from '../kernel/model.ts'
 import { rules } from './rules.ts'
 import type { Found, Rule } from './subject/rule.ts'
 import type { Subject } from './subject/subject.ts'
@@ -16,7 +17,26 @@ export interface Review {
 
 /** Applies all rules. */
 export async function checkFix(job: Job, subject: Subject): Promise<Review> {
-  return reviewOf(await Promise.all(rules.map(async (rule) => [rule, await rule.find(subject, job)] as const)))
+  const told = await Promise.all(
+    rules.map(async (rule) => [rule, ofModel(rule, await rule.find(subject, job), subject.model)] as const),
+  )
+  return reviewOf(told)
+}
+
+/** What a rule has found, as it is with a model. */
+export function ofModel(
+  rule: Pick<Rule, 'severity' | 'remedy' | 'ofMixture'>,
+  found: readonly Found[],
+  model: Model,
+): readonly Found[] {
+  if (rule.ofMixture !== true) return found
+  return found.map((one) => {
+    const { message, hint = rule.remedy, severity = rule.severity, outlives } = one
+    if (outlives === true || severity === 'note') return one
+    return model === 'kpatch'
+      ? { ...one, severity: 'note', message: `${message}; with the model kpatch old and new code never do at once` }
+      : { ...one, hint: `${hint}. Or take --model kpatch, with which old and new code never run at the same time` }
+  })
 }
 
 /** @param told what each rule has found, in the order of the rules */

@@ -5,7 +5,7 @@ import path from 'node:path'
 import { Fault } from '../ground/fault.ts'
 import { shippedFile } from '../ground/installation.ts'
 import type { Job } from '../ground/job.ts'
-import { writeWhole } from '../ground/whole-file.ts'
+import { writeAllWhole } from '../ground/whole-file.ts'
 import type { Kernel } from '../kernel/kernel.ts'
 import { coreExports, coreModule } from '../kernel/model.ts'
 import type { BindMode } from '../module/bind/distance.ts'
@@ -54,6 +54,6 @@ export async function buildCore(
 ): Promise<OwnModule & { readonly module: string }> {
   const made = await makeCore(job, kernel, bind)
   const module = path.join(output, `${coreModule}.ko`)
-  await writeWhole(module, made.bytes)
+  await writeAllWhole([{ file: module, content: made.bytes }])
   return { ...made, module }
 }

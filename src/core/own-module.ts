@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// Makes a kernel module of C files that Inarch brings along, for one exact kernel: they are compiled as the kernel's own
-// modules are and put into one; what they take from the kernel is bound like the references of a live patch, by the
-// same code.
+// Makes a kernel module of C files that Inarch brings along, for one exact kernel: they are compiled as the kernel's
+// own modules are and put into one; what they take from the kernel is bound like the references of a live patch, by
+// the same code.
 import { createHash } from 'node:crypto'
 import os from 'node:os'
 import path from 'node:path'
@@ -26,6 +26,7 @@ import { modinfoIn } from '../module/link/modinfo.ts'
 import { type BoundSymbol, targetOf } from '../module/link/target.ts'
 import { compileOwn } from '../module/structures/own-object.ts'
 import { type ModuleTemplate, openModuleTemplate } from '../module/structures/template.ts'
+import { confirmPrivate } from './confirm.ts'
 import { exportTables, takeExports } from './exports.ts'
 
 /** What a module is made of. */
@@ -117,6 +118,8 @@ export async function makeOwnModule(
         { written },
       )
       refuse(kernel, sources.name, await explainMismatches(job, kernel, names, object.findings))
+      const confirmed = await confirmPrivate(job, kernel, units, names, sources.name, object.bindings.values())
+      refuse(kernel, sources.name, confirmed)
       const exports = files.flatMap((file) => file.names).sort()
       const flagged = names.symbols('vmlinux', flagTable).length > 0
       const tables = exportTables(exports, coreVersion(), flagged)
@@ -131,7 +134,8 @@ export async function makeOwnModule(
       const { bytes, bound, findings } = await assembleModule(job, kernel, template, object, target, options, tables)
       refuse(kernel, sources.name, findings)
       step.result(`${inNumbers(files.length, 'file')}, ${inNumbers(bound.length, 'private symbol')}`)
-      return { bytes, sha256: createHash('sha256').update(bytes).digest('hex'), exports, bound, findings }
+      const sha256 = createHash('sha256').update(bytes).digest('hex')
+      return { bytes, sha256, exports, bound, findings: [...confirmed, ...findings] }
     } finally {
       names.close()
     }

@@ -55,7 +55,7 @@ export function extract(units: readonly UnitChange[], kernel: KernelLookup): Ext
     extractors.get(change)?.carry(atom, reason)
   const output = { builder, carried, findings, carryDefinition: carry }
   const opened = units.map((one) => {
-    const roots = rootsOf(one.change, kernel.judgesHooks ?? true)
+    const roots = rootsOf(one.change, kernel.judgesHooks ?? true, kernel.needsHooks ?? true)
     const extractor = new UnitExtractor(new UnitLookup(kernel, one, roots, definitions), output)
     extractors.set(one.change, extractor)
     return { ...one, roots, extractor }

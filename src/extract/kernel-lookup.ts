@@ -18,6 +18,8 @@ export interface KernelLookup {
   isOnly?(object: string, name: string): boolean
   /** False when the objects tell nothing about ftrace: then every function may be replaced. */
   readonly judgesHooks?: boolean
+  /** False when a function can be replaced without a hook. */
+  readonly needsHooks?: boolean
 }
 
 /** One changed unit and the kernel object (`vmlinux` or a module) that it is part of. */

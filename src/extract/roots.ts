@@ -20,8 +20,11 @@ export interface Roots {
   readonly refused: readonly FunctionChange[]
 }
 
-/** @param judged false when the objects tell nothing about ftrace: then every function may be replaced */
-export function rootsOf(change: Change, judged = true): Roots {
+/**
+ * @param judged false when the objects tell nothing about ftrace: then every function may be replaced
+ * @param needed false when a function without a hook can be replaced, where that is the only way
+ */
+export function rootsOf(change: Change, judged = true, needed = true): Roots {
   const { after, correlation } = change
   const replaced: FunctionChange[] = []
   const embedded: FunctionChange[] = []
@@ -37,7 +40,8 @@ export function rootsOf(change: Change, judged = true): Roots {
     }
     const callers = callersOf(after, one.after)
     if (callers === undefined) {
-      refused.push(one)
+      const list = needed || isUninstrumented(one.before) ? refused : replaced
+      list.push(one)
       continue
     }
     embedded.push(one)
@@ -51,6 +55,11 @@ export function rootsOf(change: Change, judged = true): Roots {
     }
   }
   return { replaced, embedded, refused }
+}
+
+/** True for code that may not be interrupted by anything that instruments it: no jump may be written into it. */
+export function isUninstrumented({ section: { name } }: Pick<Atom, 'section'>): boolean {
+  return /^\.(?:noinstr|entry|irqentry|softirqentry|cpuidle|kprobes)\b/.test(name)
 }
 
 /**
@@ -69,7 +78,9 @@ export function notTraceable(
     symbol,
     unit,
     message: `${what} has no ftrace entry${why} so it can't be replaced`,
-    hint: how === 'listed' ? 'Replace its callers instead' : 'Fix the bug in its callers instead',
+    hint:
+      `${how === 'listed' ? 'Replace its callers instead' : 'Fix the bug in its callers instead'}; or, if it is not ` +
+      'noinstr, take --model kpatch or hybrid, which need no such entry',
   }
 }
 

@@ -26,8 +26,19 @@ const enable = { core: 'inarch_enable_patch', kernel: 'klp_enable_patch' }
  * is refused by the kernel's loader (CONFIG_MODVERSIONS).
  */
 export const coreVersion = lazy(() =>
-  createHash('sha256').update(readFileSync(shippedFile('kernel/include/inarch-core.h'))).digest().readUInt32LE(0),
+  createHash('sha256')
+    .update(readFileSync(shippedFile('kernel/include/inarch-core.h')))
+    .digest()
+    .readUInt32LE(0),
 )
+
+/**
+ * Whether a function without an entry for ftrace can be replaced: the models that make sure that no task is in it write
+ * a jump over its first bytes.
+ */
+export function replacesWithoutHook(model: Model): boolean {
+  return model === 'kpatch' || model === 'hybrid'
+}
 
 /** The name by which C knows a model of the core. */
 export function modelInC(model: Exclude<Model, 'kernel'>): string {
@@ -63,8 +74,7 @@ export function needsCore(object: { readonly symbols: Iterable<Pick<ElfSymbol, '
 /** The model that a call gets as its second argument. @param field where the call's distance is */
 function modelAt({ symbols }: ObjectFile, section: Section, field: number): Model | undefined {
   const home = symbols.find(
-    (one) =>
-      one.section === section && one.type === 'function' && one.value <= field && field < one.value + one.size,
+    (one) => one.section === section && one.type === 'function' && one.value <= field && field < one.value + one.size,
   )
   if (home === undefined) return undefined
   const number = constantArgument(section.data, home.value, home.value + home.size, field, 1)

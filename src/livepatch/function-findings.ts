@@ -13,7 +13,7 @@ type Said = Omit<Finding, 'symbol' | 'unit'>
  * @param own the live patch's own module, whose hook needs no sentence
  */
 export function functionFindings(one: VerifiedFunction, own: string): Finding[] {
-  const said = [codeSentence(one), ...one.hooks.map((hook) => hookSentence(one.name, hook, own))]
+  const said = [codeSentence(one), ledSentence(one), ...one.hooks.map((hook) => hookSentence(one.name, hook, own))]
   return said.flatMap((finding) => (finding === undefined ? [] : [{ ...finding, symbol: one.name, unit: one.unit }]))
 }
 
@@ -42,6 +42,16 @@ function codeSentence({ code, name, object, problem, comparedWith, difference }:
       } satisfies Said
     default:
       return undefined
+  }
+}
+
+function ledSentence({ name, led }: VerifiedFunction): Said | undefined {
+  if (led !== 'nowhere') return undefined
+  return {
+    severity: 'error',
+    rule: 'not-led-away',
+    message: `The core says that ${name} is replaced, and neither a jump nor ftrace leads its calls away`,
+    hint: 'Something has changed the code since: revert the live patch and load it again',
   }
 }
 

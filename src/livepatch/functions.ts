@@ -4,17 +4,21 @@
 import { setTimeout } from 'node:timers/promises'
 import { Fault } from '../ground/fault.ts'
 import type { Job } from '../ground/job.ts'
+import { defined } from '../ground/values/defined.ts'
 import { type CodeMismatch, type Comparison, compare } from '../match/compare.ts'
 import { describe, instructionsOf } from '../match/difference-text.ts'
 import { type Expectation, sizeOf } from '../match/expectation.ts'
 import { unpackExpectation } from '../match/record.ts'
 import type { Manifest } from '../module/manifest/manifest.ts'
 import type { Core } from './core.ts'
+import { type CoreJump, readCoreJump } from './core-jump.ts'
+import { readEntryHook } from './entry-hook.ts'
 import { type Hook, type Hooks, hooksOf, type Place } from './hooks.ts'
 import type { Host } from './host.ts'
 import type { HostState } from './host-state.ts'
 import { type Memory, memoryOf } from './memory.ts'
 import { type ModuleFile, type NoFile, openModuleFile } from './module-file.ts'
+import { replaces } from './patches.ts'
 import { problemOf } from './references.ts'
 import type { RunningSymbols } from './symbols.ts'
 
@@ -55,6 +59,8 @@ export interface VerifiedFunction {
     readonly text: string
   }
   readonly hooks: readonly Hook[]
+  /** How the core leads its calls away, where one of its live patches replaces it now. */
+  readonly led?: 'jump' | 'ftrace' | 'nowhere'
 }
 
 /** What is seen of a host. */
@@ -79,13 +85,49 @@ export async function verifyObject(
   const { condition, core, symbols, hooks } = sight
   const verified: VerifiedFunction[] = []
   if (object === 'vmlinux' || condition.modules.includes(object)) {
-    const memory = core && memoryOf(object, core, symbols, hooks.kprobes)
+    const jumps = core === undefined ? [] : jumpsOf(sight, core, object, functions)
+    const memory = core && memoryOf(object, core, symbols, hooks.kprobes, new Set(jumps.map(({ address }) => address)))
     for (const one of functions) verified.push(await inMemory(job, sight, memory, object, one))
     return verified
   }
   const file = await openModuleFile(job, sight.host, condition.release, object)
   for (const one of functions) verified.push(await inFile(job, file, object, one))
   return verified
+}
+
+/** The jumps behind the entries of these functions that lead to live patches which the core carries. */
+function jumpsOf(
+  { condition, symbols }: Sight,
+  core: Core,
+  object: string,
+  functions: readonly FunctionEntry[],
+): CoreJump[] {
+  const carried = carriedNow(condition)
+  return functions.flatMap(({ name, sympos }) => {
+    const symbol = symbols.lookup(object, name)[Math.max(0, sympos - 1)]
+    const jump = symbol && readCoreJump(core, symbols, symbol.address)
+    const module = jump?.leads?.module
+    return jump !== undefined && carried.some((patch) => patch.name === module) ? [jump] : []
+  })
+}
+
+const carriedNow = ({ patches = [] }: HostState) => patches.filter(({ model }) => model !== 'kernel')
+
+/**
+ * How a function's calls are led away that a live patch of the core replaces; undefined for one that none does.
+ * `nowhere`: its live patch is at rest, and neither a jump nor a hook is there.
+ */
+function ledBy(
+  { condition, symbols, core }: Sight,
+  { object, name, sympos }: { readonly object: string; readonly name: string; readonly sympos: number },
+  address: bigint,
+): VerifiedFunction['led'] {
+  const replacing = carriedNow(condition).filter((patch) => replaces(patch, object, name, sympos))
+  if (replacing.length === 0 || core === undefined) return undefined
+  const jump = readCoreJump(core, symbols, address)
+  if (replacing.some((patch) => patch.name === jump?.leads?.module)) return 'jump'
+  if (readEntryHook(core, symbols, address)?.kind === 'call') return 'ftrace'
+  return replacing.some(({ moving }) => moving) ? undefined : 'nowhere'
 }
 
 /** What is the same in every outcome. */
@@ -99,11 +141,12 @@ const about = (object: string, { name, sympos, unit }: FunctionEntry, expected: 
 
 async function inMemory(
   job: Job,
-  { hooks, condition, symbols }: Sight,
+  sight: Sight,
   memory: Memory | undefined,
   object: string,
   entry: FunctionEntry,
 ): Promise<VerifiedFunction> {
+  const { hooks, condition, symbols } = sight
   const expected = expectationOf(entry)
   const known = { ...about(object, entry, expected), comparedWith: 'memory' } as const
   const problem = problemOf({ object, ...entry }, symbols)
@@ -130,6 +173,7 @@ async function inMemory(
       ? { code: 'unseen', problem: 'the kernel’s memory can’t be read' }
       : await outcomeOf(job, comparison, nameOf)),
     hooks: hooksOf(place, hooks, condition.patches ?? [], memory, symbols),
+    ...defined({ led: ledBy(sight, known, address) }),
   }
 }
 

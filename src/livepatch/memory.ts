@@ -18,12 +18,14 @@ export interface Memory extends Running {
  * The code of a kernel object in memory.
  * @param object `vmlinux` or a loaded module: whose names come first
  * @param kprobes those that are listed; undefined when nobody lists them
+ * @param jumps where the core leads calls away
  */
 export function memoryOf(
   object: string,
   core: Core,
   symbols: RunningSymbols,
   kprobes: readonly Kprobe[] | undefined,
+  jumps: ReadonlySet<bigint> = new Set(),
 ): Memory {
   const unlisted = new Set<bigint>()
   const probes = kprobes && new Set(kprobes.map(({ address }) => address))
@@ -33,6 +35,7 @@ export function memoryOf(
     read: core.read,
     addressesOf: remembered((name) => symbols.meant(object, name)),
     probed(address) {
+      if (jumps.has(address)) return true
       if (probes !== undefined) return probes.has(address)
       const found = looksProbed(core, symbols, address)
       if (found) unlisted.add(address)

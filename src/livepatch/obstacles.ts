@@ -4,6 +4,7 @@
 // Facts: the kernel's kernel/livepatch/core.c (klp_enable_patch), kernel/module/{main,signing}.c,
 // kernel/trace/ftrace.c.
 import type { Finding } from '../ground/finding.ts'
+import { coreModule } from '../kernel/model.ts'
 import type { Manifest } from '../module/manifest/manifest.ts'
 import { splitSignature } from '../module/manifest/signature.ts'
 import { taintNames } from '../vm/guest/log.ts'
@@ -24,6 +25,13 @@ export function obstaclesOf(condition: HostState, subject: Subject, manifest: Ma
   const findings: Finding[] = []
   const say = (...what: Parameters<typeof finding>) => findings.push(finding(...what))
   const loaded = condition.modules.includes(subject.name)
+  if (subject.model !== 'kernel' && !condition.modules.includes(coreModule))
+    say(
+      'error',
+      'core-missing',
+      `The live patch has the model ${subject.model}, and the core (${coreModule}) that carries it is not loaded`,
+      'Make it with `inarch core build --kernel running`, and load it first',
+    )
   if (condition.patches === undefined)
     say(
       'error',
@@ -66,7 +74,7 @@ export function obstaclesOf(condition: HostState, subject: Subject, manifest: Ma
 }
 
 /** The other live patches that the host has, and this one if it is there already. */
-function othersOf({ patches = [], modules }: HostState, { name }: Subject, manifest: Manifest): Finding[] {
+function othersOf({ patches = [], modules }: HostState, { name, model }: Subject, manifest: Manifest): Finding[] {
   const findings: Finding[] = []
   const say = (...what: Parameters<typeof finding>) => findings.push(finding(...what))
   const own = patches.find((patch) => patch.name === name)
@@ -90,12 +98,16 @@ function othersOf({ patches = [], modules }: HostState, { name }: Subject, manif
     )
   for (const patch of patches) {
     if (patch === own) continue
+    if ((patch.model === 'kernel') !== (model === 'kernel')) {
+      findings.push(...heldByOther(patch, manifest))
+      continue
+    }
     if (patch.moving) {
       say(
         'error',
         'transition-running',
         `The live patch ${patch.name} is still in its transition; until it ends the kernel takes no other`,
-        `Wait until /sys/kernel/livepatch/${patch.name}/transition is 0`,
+        `Wait until /sys/kernel/${patch.model === 'kernel' ? 'livepatch' : 'inarch'}/${patch.name}/transition is 0`,
       )
       continue
     }
@@ -103,6 +115,23 @@ function othersOf({ patches = [], modules }: HostState, { name }: Subject, manif
     findings.push(manifest.replace ? replacedPatch(patch, manifest) : stackedPatch(patch, manifest))
   }
   return findings
+}
+
+/** What a live patch keeps from this one that the kernel carries where the core does this one, or the reverse. */
+function heldByOther(patch: RunningPatch, { objects }: Manifest): Finding[] {
+  const both = objects.flatMap(({ name: object, functions }) =>
+    functions.filter(({ name, sympos }) => replaces(patch, object, name, sympos)).map(({ name }) => name),
+  )
+  if (both.length === 0) return []
+  const who = patch.model === 'kernel' ? 'the kernel’s own livepatch' : `the core, by its model ${patch.model},`
+  return [
+    finding(
+      'error',
+      'entry-taken',
+      `${who[0]!.toUpperCase()}${who.slice(1)} carries the live patch ${patch.name}, which replaces ${both.join(', ')}`,
+      `Revert ${patch.name} first, or build this one for the same carrier (--model ${patch.model})`,
+    ),
+  ]
 }
 
 /** True when what is loaded under this name replaces not what the manifest says. */

@@ -1,11 +1,14 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // The live patches that the running kernel has, and what they replace.
-// Format: the kernel's Documentation/ABI/testing/sysfs-kernel-livepatch.
+// Format: the kernel's Documentation/ABI/testing/sysfs-kernel-livepatch, which the core keeps to (kernel/core/sysfs.c).
+import { type Model, models } from '../kernel/model.ts'
 import type { Host } from './host.ts'
 
 export interface RunningPatch {
   /** Its module's name. */
   readonly name: string
+  /** Who carries it, and how tasks go over. */
+  readonly model: Model
   readonly enabled: boolean
   /** True while tasks are left that it has not reached, or not left. */
   readonly moving: boolean
@@ -25,13 +28,21 @@ interface Lists {
   }[]
 }
 
-const base = '/sys/kernel/livepatch'
+/** Where the kernel's own livepatch has them, and the core. */
+const bases = { kernel: '/sys/kernel/livepatch', core: '/sys/kernel/inarch' }
 
 /** The live patches of the host, by name; undefined when its kernel has no live patching. */
 export function readPatches(host: Host): readonly RunningPatch[] | undefined {
-  const names = host.list(base)
-  if (names.length === 0 && !host.list('/sys/kernel').includes('livepatch')) return undefined
-  return names.map((name): RunningPatch => {
+  const carriers = host.list('/sys/kernel')
+  if (!Object.values(bases).some((base) => carriers.includes(base.slice('/sys/kernel/'.length)))) {
+    // Where the list itself can't be seen, the directories may.
+    if (Object.values(bases).every((base) => host.list(base).length === 0)) return undefined
+  }
+  return Object.values(bases).flatMap((base) => patchesIn(host, base))
+}
+
+function patchesIn(host: Host, base: string): RunningPatch[] {
+  return host.list(base).map((name): RunningPatch => {
     const flag = (file: string) => {
       const text = host.line(`${base}/${name}/${file}`)
       return text === undefined ? undefined : text === '1'
@@ -44,7 +55,19 @@ export function readPatches(host: Host): readonly RunningPatch[] | undefined {
       const patched = flag(`${object}/patched`)
       return functions.length === 0 && patched === undefined ? [] : [{ name: object, patched, functions }]
     })
-    return { name, enabled: flag('enabled') === true, moving: flag('transition') === true, objects }
+    const told = host.line(`${base}/${name}/model`)
+    const model = models.find((one) => one === told) ?? 'kernel'
+    return { name, model, enabled: flag('enabled') === true, moving: flag('transition') === true, objects }
+  })
+}
+
+/** What the core says of the tasks that a live patch has not reached, or not left: `PID NAME: why`, each. */
+export function leftByCore(host: Host, name: string): readonly { readonly pid: number; readonly why: string }[] {
+  const text = host.read(`${bases.core}/${name}/tasks`)
+  if (typeof text !== 'string') return []
+  return text.split('\n').flatMap((line) => {
+    const [, pid, why] = /^(\d+) .*?: (.*)$/.exec(line) ?? []
+    return pid === undefined || why === undefined ? [] : [{ pid: Number(pid), why }]
   })
 }
 

@@ -7,7 +7,7 @@ import type { MeasuredForecast, ReplacedName, Task } from '../transition/sleepin
 import { parseStat } from '../transition/sleeping-tasks.ts'
 import { manifestOf, type Subject } from '../vm/plan/subject.ts'
 import { type Host, releaseOf } from './host.ts'
-import { readPatches } from './patches.ts'
+import { leftByCore, type RunningPatch, readPatches } from './patches.ts'
 import { forecastOnHost, type LookRequest, tasksOf } from './stacks.ts'
 
 export interface HostForecast extends MeasuredForecast {
@@ -47,9 +47,15 @@ export async function forecastFor(
     format: 'inarch-forecast-1',
     module: { name: subject.name, release: subject.release },
     loaded: patch === undefined ? 'absent' : patch.moving ? 'moving' : 'there',
-    left: patch?.moving === true ? leftBehind(host, patch.enabled) : [],
+    left:
+      patch?.moving !== true ? [] : patch.model === 'kernel' ? leftBehind(host, patch.enabled) : leftOver(host, patch),
     ...forecast,
   }
+}
+
+/** The tasks that the core names. */
+function leftOver(host: Host, { name }: RunningPatch): Task[] {
+  return leftByCore(host, name).flatMap(({ pid }) => parseStat(host.line(`/proc/${pid}/stat`) ?? '') ?? [])
 }
 
 /** The tasks whose patch state is the old one: 0 without the live patch, 1 with it (Documentation/livepatch). */

@@ -4,6 +4,7 @@
 import { Fault } from '../ground/fault.ts'
 import type { Finding } from '../ground/finding.ts'
 import type { Job } from '../ground/job.ts'
+import type { Model } from '../kernel/model.ts'
 import { type Identity, imageDifference } from '../match/identity.ts'
 import type { Manifest } from '../module/manifest/manifest.ts'
 import { taintNames } from '../vm/guest/log.ts'
@@ -36,6 +37,7 @@ export interface RunningReport {
       readonly name: string
       readonly enabled: boolean
       readonly moving: boolean
+      readonly model: Model
     }[]
   }
   readonly functions: readonly VerifiedFunction[]
@@ -110,7 +112,7 @@ const hostOf = ({ release, build, taint, lockdown, patches = [] }: HostState) =>
   build,
   taint: taintNames(taint),
   lockdown,
-  patches: patches.map(({ name, enabled, moving }) => ({ name, enabled, moving })),
+  patches: patches.map(({ name, enabled, moving, model }) => ({ name, enabled, moving, model })),
 })
 
 function ofAnotherKernel(subject: Subject, manifest: Manifest, condition: HostState): RunningReport {

@@ -89,7 +89,7 @@ function plannedPatches(kernel: Kernel, { subject, over = [] }: ProofRequest): P
         `Without the manifest of ${one.name} nobody knows whether it replaces earlier live patches`,
         { remedy: `Put the manifest that \`inarch build\` made beside ${one.file}` },
       )
-    return { name: one.name, replace: one.manifest?.replace === true }
+    return { name: one.name, replace: one.manifest?.replace === true, model: one.model }
   }
   return { over: over.map(planned), patch: planned(subject) }
 }

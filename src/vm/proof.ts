@@ -4,6 +4,7 @@
 // proven one after the other in one boot; after one that failed, the rest goes on in a fresh one.
 import { mkdir } from 'node:fs/promises'
 import path from 'node:path'
+import { makeCore } from '../core/core-module.ts'
 import { Fault } from '../ground/fault.ts'
 import type { Job } from '../ground/job.ts'
 import { withScratch } from '../ground/scratch.ts'
@@ -12,6 +13,7 @@ import type { Kernel } from '../kernel/kernel.ts'
 import { type ProofForecast, proofForecast } from '../transition/proof-forecast.ts'
 import { type Boot, boot, type Guest, left } from './boot.ts'
 import { chooseAccelerator } from './guest/accel.ts'
+import { guestPaths } from './guest/agent.ts'
 import type { Entry } from './guest/cpio.ts'
 import { findBusybox } from './guest/initramfs.ts'
 import { consoleOf, type LogFinding, readLog } from './guest/log.ts'
@@ -162,6 +164,7 @@ export async function proveMany(
     busybox,
     entries: [
       ...entriesOf(staged),
+      ...(await coreEntries(job, kernel, requests)),
       ...(stress ?? []),
       ...(calls ? [calls] : []),
       ...(await moduleEntries(kernel, modulesOf(staged))),
@@ -186,6 +189,14 @@ export async function proveMany(
     }
     return proofs
   })
+}
+
+/** The core, where one of the live patches is carried by it. */
+async function coreEntries(job: Job, kernel: Kernel, requests: readonly ProofRequest[]): Promise<Entry[]> {
+  const patches = requests.flatMap(({ subject, over = [] }) => [subject, ...over])
+  if (patches.every(({ model }) => model === 'kernel')) return []
+  const { bytes } = await makeCore(job, kernel)
+  return [{ kind: 'file', path: guestPaths.core, bytes }]
 }
 
 /** A boot with the exercises of one proof, without its live patch. */

@@ -48,6 +48,7 @@ export async function buildToAudit(
       units,
       code,
       replace: true,
+      model: 'kernel',
       told: manifest.findings,
       ...(parts === undefined ? {} : { parts }),
     }

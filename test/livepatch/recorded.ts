@@ -107,7 +107,7 @@ export function hostWith(files: Readonly<Record<string, string | Buffer | undefi
 }
 
 const reference = 'extern int _klp_sym_vmlinux_other_0; int get(void) { return _klp_sym_vmlinux_other_0; }'
-/** Which image it is for, as `struct inarch_image` of kernel/livepatch.c says it. */
+/** Which image it is for, as `struct inarch_image` of kernel/module.c says it. */
 const image = `const struct { char release[65], version[65]; unsigned char size, id[32]; }
 image __attribute__((section(".init.rodata.inarch_image"))) = { "${release}", "#1 SMP Debian 6.1.1-1" };`
 
@@ -168,6 +168,7 @@ export function subjectWith(change: Partial<Manifest> = {}): Subject {
     release: manifest.kernel.release,
     origin: 'debian',
     targets: [],
+    model: manifest.model ?? 'kernel',
     manifest,
   }
 }

@@ -151,6 +151,70 @@ describe('the entry of a function', () => {
   })
 })
 
+describe('a live patch that the core carries', () => {
+  const replacement = 0xffffffffc0002000n
+  const at = '/sys/kernel/inarch/livepatch_fix'
+  const loaded = (code: string | undefined, transition = '0') =>
+    hostWith({
+      '/proc/modules':
+        'livepatch_fix 16384 1 - Live 0xffffffffc0002000\ninarch_core 65536 1 - Live 0xffffffffc0004000\n',
+      '/proc/kallsyms': kallsymsOf(
+        `${hex(replacement)} t show\t[livepatch_fix]`,
+        'ffffffffc0003000 t show\t[livepatch_other]',
+      ),
+      '/proc/kcore': coreOf(memoryWith(code === undefined ? new Map() : new Map([[show + 5n, code]]))),
+      [`${at}/enabled`]: '1\n',
+      [`${at}/transition`]: `${transition}\n`,
+      [`${at}/model`]: 'kgraft\n',
+      [`${at}/tasks`]: '1 init: has not left the kernel\n',
+      [`${at}/vmlinux/patched`]: '1\n',
+      [`${at}/vmlinux/show,1/way`]: 'jump\n',
+    })
+  const jumpTo = (to: bigint) => `e9${callFrom(show + 5n, to).slice(2)}`
+
+  test('at rest has a jump behind the place of ftrace’s hook, and the code is taken for what it was', async () => {
+    const report = await look(loaded(jumpTo(replacement)), { model: 'kgraft' })
+    expect(report.verdict).toBe('at-work')
+    expect(report.host.patches).toEqual([{ name: 'livepatch_fix', enabled: true, moving: false, model: 'kgraft' }])
+    expect(report.functions).toMatchObject([{ code: 'matches', led: 'jump' }])
+  })
+
+  test('whose jump is gone leads nobody away', async () => {
+    expect(await saidOf(loaded(undefined), { model: 'kgraft' })).toEqual([
+      'forbidden',
+      'error not-led-away',
+      'note already-loaded',
+    ])
+  })
+
+  test('whose jump leads elsewhere has other code than is expected', async () => {
+    const { verdict, functions } = await look(loaded(jumpTo(0xffffffffc0003000n)), { model: 'kgraft' })
+    expect(verdict).toBe('differs')
+    expect(functions[0]?.led).toBe('nowhere')
+  })
+
+  test('needs no jump while tasks go over', async () => {
+    const { functions } = await look(loaded(undefined, '1'), { model: 'kgraft' })
+    expect(functions[0]).not.toHaveProperty('led')
+  })
+
+  test('is refused where the core is not loaded', async () => {
+    expect(await saidOf(hostWith(), { model: 'kpatch' })).toEqual(['forbidden', 'error core-missing'])
+  })
+
+  test('is refused where the kernel’s own livepatch holds the function', async () => {
+    const held = hostWith({
+      '/proc/modules': 'inarch_core 65536 1 - Live 0xffffffffc0004000\n',
+      '/sys/kernel/livepatch/livepatch_old/enabled': '1\n',
+      '/sys/kernel/livepatch/livepatch_old/transition': '0\n',
+      '/sys/kernel/livepatch/livepatch_old/vmlinux/patched': '1\n',
+      '/sys/kernel/livepatch/livepatch_old/vmlinux/show,1/x': '\n',
+    })
+    expect(await saidOf(held, { model: 'hybrid' })).toContain('error entry-taken')
+    expect(await saidOf(held)).not.toContain('error entry-taken')
+  })
+})
+
 describe('the kernel would refuse', () => {
   const sys = '/proc/sys/kernel'
   const patch = (name: string, flags: Readonly<Record<string, string>>) =>

@@ -57,6 +57,11 @@ export const auditRules = [
     'A symbol that the kernel would not find, or in a place where it would not look',
     'The kernel would refuse the live patch, or later the module that it patches',
   ),
+  rule(
+    'audit-model',
+    'A module that begins with another consistency model than was asked for, or with none that can be told',
+    'Tasks would go over to the new code otherwise than the rules have judged it',
+  ),
   rule('audit-version', 'The version of a symbol that is not the kernel’s', 'The kernel would refuse the live patch'),
   rule(
     'audit-section-name',

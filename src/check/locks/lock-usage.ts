@@ -395,14 +395,16 @@ function exitFindings(functions: ChangedFunctions, told: readonly { readonly key
   })
 }
 
+const outliving = (found: Found): Found => ({ ...found, outlives: true })
+
 /** What changes about the locks of the changed functions. */
 export function lockFindings(functions: ChangedFunctions): Found[] {
   const all = primitiveUsesOf(functions)
   const contracts = contractFindings(functions, all)
   const found = [
     ...lossFindings(functions, all),
-    ...contracts.map((one) => one.found),
-    ...exitFindings(functions, contracts),
+    // A lock that is held while all switch is taken by old code and released by new.
+    ...[...contracts.map((one) => one.found), ...exitFindings(functions, contracts)].map(outliving),
     ...orderFindings(all),
   ]
   return [...found, ...gainFindings(all, new Set(found.map(({ symbol }) => symbol)))]

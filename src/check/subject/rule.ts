@@ -21,6 +21,8 @@ export interface Found {
   readonly functions?: readonly string[]
   /** The translation unit or file it is about. */
   readonly unit?: string
+  /** It is about calls that follow one another, so that it matters also where all tasks switch at one instant. */
+  readonly outlives?: true
   /** Where this case is graver or more harmless than the rule's cases are in general. */
   readonly severity?: Finding['severity']
 }
@@ -36,6 +38,8 @@ export interface Rule {
   readonly remedy: string
   /** Places in the kernel's source, with words that stand there: `kernel/livepatch/patch.c: klp_ftrace_handler`. */
   readonly restsOn: readonly string[]
+  /** It warns of old and new code that run at the same time. */
+  readonly ofMixture?: true
   find(subject: Subject, job: Job): Promise<readonly Found[]> | readonly Found[]
 }
 

@@ -4,6 +4,7 @@
 import type { BuildTrees } from '../../build/compiler/compile-unit.ts'
 import type { Extraction } from '../../extract/extraction.ts'
 import type { Kernel } from '../../kernel/kernel.ts'
+import type { Model } from '../../kernel/model.ts'
 import type { KernelNames } from '../../match/names.ts'
 import type { FileChange } from '../../patch/patch.ts'
 import type { ComparedUnit } from '../../source/change/unit-comparison.ts'
@@ -14,6 +15,8 @@ export type StudiedUnit = ComparedUnit
 /** A fix between its comparison and its module. */
 export interface Subject {
   readonly kernel: Kernel
+  /** How tasks would go over to the new code. */
+  readonly model: Model
   /** The changed files with their whole text on both sides. */
   readonly changes: readonly FileChange[]
   readonly units: readonly StudiedUnit[]

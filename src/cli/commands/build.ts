@@ -4,7 +4,6 @@ import { Command, Option } from 'commander'
 import { Fault } from '../../ground/fault.ts'
 import type { Job } from '../../ground/job.ts'
 import { defined } from '../../ground/values/defined.ts'
-import type { Model } from '../../kernel/model.ts'
 import type { Manifest } from '../../module/manifest/manifest.ts'
 import type { WrittenModule } from '../../module/manifest/output.ts'
 import type { Engine } from '../../module/manifest/request.ts'
@@ -16,7 +15,6 @@ interface BuildOptions extends CommonOptions, FixOptions {
   readonly output: string
   readonly replace: boolean
   readonly engine?: Engine
-  readonly model?: Model
   readonly report?: string
 }
 
@@ -63,7 +61,7 @@ async function fromPatches(job: Job, files: readonly string[], options: BuildOpt
   const { kernel, request } = await requestOf(job, files, options)
   return await makeLivePatch(job, kernel, {
     ...request,
-    ...defined({ engine: options.engine, model: options.model }),
+    ...defined({ engine: options.engine }),
     replace: options.replace,
     output: options.output,
   })
@@ -96,13 +94,6 @@ export function buildCommand(): Command {
         'make it of the difference of the objects, of C source that you can read and edit, or both ways ' +
           'and compare (default: binary)',
       ).choices(['binary', 'source', 'both']),
-    )
-    .addOption(
-      new Option(
-        '--model <which>',
-        'how tasks go over to the new code: each by itself, as the kernel does it; or by inarch_core.ko (see ' +
-          '`inarch core --help`), at the border of the kernel, all at one instant, or as the kernel (default: kernel)',
-      ).choices(['kernel', 'kgraft', 'kpatch', 'hybrid']),
     )
     .option('--report <file>', 'write a page about it, too, that a reviewer can read and sign')
     .option('--no-replace', 'stack on top of earlier live patches instead of replacing them all')

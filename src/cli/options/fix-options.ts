@@ -5,6 +5,7 @@ import { Fault } from '../../ground/fault.ts'
 import type { Job } from '../../ground/job.ts'
 import { defined } from '../../ground/values/defined.ts'
 import type { Kernel } from '../../kernel/kernel.ts'
+import type { Model } from '../../kernel/model.ts'
 import type { BindMode } from '../../module/bind/distance.ts'
 import type { MakeRequest } from '../../module/manifest/request.ts'
 
@@ -15,6 +16,7 @@ export interface FixOptions {
   readonly name?: string
   readonly allow: readonly string[]
   readonly bind?: BindMode
+  readonly model?: Model
 }
 
 function count(text: string): number {
@@ -47,11 +49,22 @@ export function bindOption(command: Command): Command {
   )
 }
 
+/** How tasks go over to the new code. */
+function modelOption(command: Command): Command {
+  return command.addOption(
+    new Option(
+      '--model <which>',
+      'how tasks go over to the new code: each by itself, as the kernel does it; or by inarch_core.ko (see ' +
+        '`inarch core --help`), at the border of the kernel, all at one instant, or as the kernel (default: kernel)',
+    ).choices(['kernel', 'kgraft', 'kpatch', 'hybrid']),
+  )
+}
+
 export function fixOptions(command: Command): Command {
   kernelOptions(command)
     .option('-p, --strip <n>', 'leading path parts to remove from file names (default: detected)', count)
     .option('-n, --name <name>', 'what to call the live patch (default: from the first patch’s file name)')
-  return bindOption(command).option(
+  return bindOption(modelOption(command)).option(
     '--allow <rule>',
     'go on in spite of the warnings of this rule; repeatable, and recorded in the manifest',
     ruleNames,
@@ -78,7 +91,7 @@ export async function requestOf(
   job: Job,
   files: readonly string[],
   options: FixOptions,
-): Promise<{ kernel: Kernel; request: Pick<MakeRequest, 'patches' | 'strip' | 'name' | 'bind' | 'allow'> }> {
+): Promise<{ kernel: Kernel; request: Pick<MakeRequest, 'patches' | 'strip' | 'name' | 'bind' | 'model' | 'allow'> }> {
   if (files.length === 0)
     throw new Fault('usage', 'no-patch', 'No patch was named', { remedy: 'Name one or more source diffs' })
   await checkRuleNames(options.allow)
@@ -90,7 +103,7 @@ export async function requestOf(
     kernel,
     request: {
       patches,
-      ...defined({ strip: options.strip, name: options.name, bind: options.bind }),
+      ...defined({ strip: options.strip, name: options.name, bind: options.bind, model: options.model }),
       allow: options.allow,
     },
   }

@@ -22,18 +22,23 @@ const codes: Readonly<Record<VerifiedFunction['code'], string>> = {
   unseen: yellow('not seen'),
 }
 
+/** How the core leads calls away. */
+const leads = { jump: 'a jump', ftrace: 'ftrace' } as const
+
 function functionLine(one: VerifiedFunction): string {
   const where =
     one.comparedWith === 'file' ? 'in the module’s file' : one.address === undefined ? '' : `at ${one.address}`
+  const led = one.led === 'jump' || one.led === 'ftrace' ? `, led away by ${leads[one.led]}` : ''
   const rewritten = one.rewritten ? `, ${inNumbers(one.rewritten, 'place')} rewritten by the kernel` : ''
   return (
     `  ${codes[one.code]} ${bold(one.name)} of ${one.object} ` +
-    `${dim(`(${one.unit}) ${where}, ${one.size} bytes${rewritten}`)}`
+    `${dim(`(${one.unit}) ${where}, ${one.size} bytes${rewritten}${led}`)}`
   )
 }
 
-function patchLine({ name, enabled, moving }: RunningReport['host']['patches'][number]): string {
-  return `${name}${moving ? ' (in transition)' : enabled ? '' : ' (disabled)'}`
+function patchLine({ name, enabled, moving, model }: RunningReport['host']['patches'][number]): string {
+  const carrier = model === 'kernel' ? '' : ` [${model}]`
+  return `${name}${carrier}${moving ? ' (in transition)' : enabled ? '' : ' (disabled)'}`
 }
 
 /** With each reference when `verbose` is set. */

@@ -2,7 +2,7 @@
 // vmlinux is linked as one atom, so in one image any address of it lies at a known distance from any symbol that it
 // exports, wherever the kernel was put at boot. A reference by distance is an ordinary relocation: the kernel looks
 // nothing up, and the name need not be the only one. It holds in this very image only, which the module checks
-// first (kernel/livepatch.c).
+// first (kernel/module.c).
 import type { KernelNames } from '../../match/names.ts'
 import type { Binding } from './bind.ts'
 

@@ -42,8 +42,8 @@ export async function auditFix(
   })
   const made = isCompiled ? ({ code: 'compiled-anew', parts } as const) : ({ code: 'cut-out' } as const)
   const tables = facts.once(readTables, kernel)
-  const { replace } = request
-  return await auditMade(job, kernel, name, { bytes, structures: layout, units, ...made, replace, told, tables })
+  const { replace, model = 'kernel' } = request
+  return await auditMade(job, kernel, name, { bytes, structures: layout, units, ...made, replace, model, told, tables })
 }
 
 /**

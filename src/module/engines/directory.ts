@@ -63,6 +63,7 @@ export async function buildDirectory(
     structures: layout,
     units: partsOf(objects),
     code: 'from-directory',
+    model: manifest.model ?? 'kernel',
     told,
     tables,
   })
@@ -132,7 +133,7 @@ export async function makeDirectoryModule(
       ]
       const names = await kernelNames(kernel, named, tables)
       try {
-        const tabled = checkTables(wrapper, compiled, names, wrapperFile)
+        const tabled = checkTables(wrapper, compiled, names, wrapperFile, model)
         const data = new Map(
           objects.map((one) => [one, knownData(one, names, provenance && (provenance.own.get(one.unit) ?? new Set()))]),
         )

@@ -16,6 +16,7 @@ import { type Extraction, extract } from '../../extract/extraction.ts'
 import { withOwnExports } from '../../extract/own-exports.ts'
 import type { Finding } from '../../ground/finding.ts'
 import type { Job } from '../../ground/job.ts'
+import { replacesWithoutHook } from '../../kernel/model.ts'
 import { exportersFor, type KernelNames, kernelNames, readTables } from '../../match/names.ts'
 import { type ComparedUnit, compareUnit } from '../../source/change/unit-comparison.ts'
 import { Binder, type Binding } from '../bind/bind.ts'
@@ -62,16 +63,18 @@ export interface Draft {
  */
 export async function draftOf(job: Job, fix: StudiedFix): Promise<Draft> {
   const { kernel, units, names, changes, facts, dir, request, compiled } = fix
+  const { model = 'kernel' } = request
   const extraction = extract(units, {
     has: (object, symbol) => names.symbols(object, symbol).length > 0,
     isOnly: (object, symbol) => names.symbols(object, symbol).length === 1,
+    needsHooks: !replacesWithoutHook(model),
   })
   const { functions, bindings, findings } = bindAll(extraction, names)
   const problems = [
     ...(await explainMismatches(job, kernel, names, findings)),
     ...missingEndbr({ ...extraction, bindings }, names),
   ]
-  const subject: Subject = { kernel, changes, units, facts, extraction, names, bench: compiled.bench, dir }
+  const subject: Subject = { kernel, model, changes, units, facts, extraction, names, bench: compiled.bench, dir }
   const review = await checkFix(job, subject)
   const said = (list: readonly Finding[]) => withConsent(list, new Set(request.allow))
   return {

@@ -3,7 +3,8 @@
 // be the one that the source stands for, and be one that livepatch can replace.
 import { isInitOrExit } from '../../diff/object/init-sections.ts'
 import type { Atom } from '../../diff/object/split-object.ts'
-import { hasEntryHook, notTraceable } from '../../extract/roots.ts'
+import { hasEntryHook, isUninstrumented, notTraceable } from '../../extract/roots.ts'
+import { type Model, replacesWithoutHook } from '../../kernel/model.ts'
 import type { KernelNames } from '../../match/names.ts'
 import type { MatchRecord } from '../../match/record.ts'
 import { Binder } from '../bind/bind.ts'
@@ -32,6 +33,7 @@ export function checkTables(
   { units }: CompiledDirectory,
   names: KernelNames,
   file: string,
+  model: Model,
 ): CheckedTables {
   const findings: BindingFinding[] = []
   const functions: TabledFunction[] = []
@@ -100,7 +102,8 @@ export function checkTables(
         `${oldName} runs only while the kernel or the module starts or ends, so replacing it has no effect`,
         'Do what it should have done in a callback',
       )
-    else if (!hasEntryHook({ before }, atom)) findings.push({ finding: notTraceable(oldName, unit, 'listed') })
+    else if (!hasEntryHook({ before }, atom) && (isUninstrumented(atom) || !replacesWithoutHook(model)))
+      findings.push({ finding: notTraceable(oldName, unit, 'listed') })
     const binder = new Binder(names)
     const told = binder.replacement(object, atom, { unit, before })
     const which = () => `By position, they are ${candidates(names, object, oldName)}`

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // What a live patch module says of the kernel that it is for, and of each place in it that it reaches by distance: the
-// tables that kernel/livepatch.c reads when it begins. Here they are written, and read again by whoever looks at a
+// tables that kernel/module.c reads when it begins. Here they are written, and read again by whoever looks at a
 // module.
 import { relocationType } from '../../elf/format.ts'
 import type { ObjectFile } from '../../elf/read.ts'
@@ -9,7 +9,7 @@ import type { Identity } from '../../match/identity.ts'
 import { anchor, type Distance } from '../bind/distance.ts'
 import { ownSection } from '../structures/tables.ts'
 
-/** The symbols by which kernel/livepatch.c knows the tables. */
+/** The symbols by which kernel/module.c knows the tables. */
 export const imageSymbol = 'inarch_image'
 export const referencesSymbol = 'inarch_references'
 

@@ -17,14 +17,18 @@ export interface ModuleOptions {
   readonly info: readonly string[]
 }
 
-/** Whether the core carries the live patch: then it needs the core, and the core does what the kernel does for others. */
+/** Whether the core carries the live patch: then the core does what the kernel does for others. */
 export function isCarriedByCore({ object }: ModuleTemplate, bindings: Iterable<Binding>): boolean {
   if (needsCore(object)) return true
   return [...bindings].some((binding) => binding.kind === 'exported' && coreExports.includes(binding.name))
 }
 
 /** The part that every patch has, with the module's name and information in it. */
-export function moduleSkeleton(template: ModuleTemplate, options: ModuleOptions, named: Map<string, Binding>): ObjectDraft {
+export function moduleSkeleton(
+  template: ModuleTemplate,
+  options: ModuleOptions,
+  named: Map<string, Binding>,
+): ObjectDraft {
   const { layout } = template
   const draft = redraft(template.object, (section) => !isLayout(section.name) && section.name !== '.comment')
   const namespaces = new Set<string>()

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // How the live patch was made, what else it carries, its whole manifest, and a place to sign.
 import { inNumbers } from '../../ground/in-numbers.ts'
+import type { Model } from '../../kernel/model.ts'
 import type { Facts } from '../facts/facts.ts'
 import { seconds } from '../facts/verdict.ts'
 import { type Html, html } from '../html/html.ts'
@@ -15,6 +16,14 @@ ${states.map(({ name, id, version, unit }) => html`<tr><td><code>${name}</code><
 </tbody></table></div>`
 }
 
+/** How tasks go over to the new code. */
+const models: Readonly<Record<Model, string>> = {
+  kernel: 'the kernel’s own livepatch',
+  kgraft: 'kgraft: each task when it crosses the border of the kernel (inarch_core.ko carries it)',
+  kpatch: 'kpatch: all tasks at one instant (inarch_core.ko carries it)',
+  hybrid: 'hybrid: each task at that border, or while it sleeps in no replaced function (inarch_core.ko carries it)',
+}
+
 export function buildPart({ manifest, inputs, module }: Facts): Html {
   const { kernel, tool, units, timings } = manifest
   const engine = manifest.engine === 'source' ? 'written as C source and compiled' : 'cut out of the compiled objects'
@@ -24,6 +33,7 @@ export function buildPart({ manifest, inputs, module }: Facts): Html {
 <dt>Compiler</dt><dd>${kernel.compiler}</dd>
 ${units !== undefined && html`<dt>Units</dt><dd>${units.considered} considered, ${units.preprocessed} preprocessed, ${units.compiled} compiled on both sides, ${units.changed} changed</dd>`}
 <dt>Applying it</dt><dd>${manifest.replace ? 'replaces every earlier live patch at once' : 'is stacked on earlier live patches'}</dd>
+<dt>Consistency model</dt><dd>${models[manifest.model ?? 'kernel']}</dd>
 <dt>Module</dt><dd><code>${module.file}</code>, ${inNumbers(module.bytes, 'byte')}<br>SHA-256 <code class="hash">${manifest.sha256}</code></dd>
 <dt>Inputs</dt><dd>${inputs.map(({ file, sha256 }) => html`<code>${file}</code><br>SHA-256 <code class="hash">${sha256}</code><br>`)}</dd>
 </dl>

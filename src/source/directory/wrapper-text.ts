@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // Writes the wrapper of a live patch (livepatch.c): the tables that tell the kernel what is replaced
 // (include/linux/livepatch.h), and the module's beginning and end.
-import { modelInC } from '../../kernel/model.ts'
+import { type Model, modelInC } from '../../kernel/model.ts'
 import { wrapperComment } from './header-comment.ts'
 import type { Plan, PlannedObject } from './plan.ts'
 
@@ -43,6 +43,13 @@ function objectEntry({ name, functions, callbacks }: PlannedObject, empty: strin
       : ['\t\t.callbacks = {', ...callbacks.map(({ kind, name: one }) => `\t\t\t.${kind} = ${one},`), '\t\t},']),
     '\t},',
   ]
+}
+
+/** The call that hands the live patch to who carries it. */
+function enabling(model: Model): string {
+  return model === 'kernel'
+    ? 'klp_enable_patch(&inarch_patch)'
+    : `inarch_enable_patch(&inarch_patch, ${modelInC(model)})`
 }
 
 /** The whole text of `livepatch.c`. */
@@ -93,7 +100,7 @@ export function renderWrapper(plan: Plan): string {
     '',
     'static int __init livepatch_init(void)',
     '{',
-    `\treturn ${model === 'kernel' ? 'klp_enable_patch(&inarch_patch)' : `inarch_enable_patch(&inarch_patch, ${modelInC(model)})`};`,
+    `\treturn ${enabling(model)};`,
     '}',
     '',
     '/* The kernel lets the module go when nothing of it runs any more. */',

@@ -12,6 +12,7 @@ export const guestPaths = {
   scenario: 'inarch/scenario',
   load: 'inarch/load.sh',
   parts: 'inarch/parts',
+  core: 'inarch/inarch_core.ko',
 } as const
 
 /** Where the things of one proof stand inside the guest, by its number. */
@@ -106,10 +107,10 @@ removed() {
   done
 }
 
-# reloaded ORDER PATCH FILE LIMIT NAME… -- NAME FILE…: unloads modules and loads them again, under a live patch. Where
-# the kernel refuses that, the live patch goes and comes again, so that the rest can be seen.
+# reloaded ORDER PATCH FILE CARRIER MODEL LIMIT NAME… -- NAME FILE…: unloads modules and loads them again, under a live
+# patch. Where the kernel refuses that, the live patch goes and comes again, so that the rest can be seen.
 reloaded() {
-  order=$1 patch=$2 file=$3 limit=$4; shift 4
+  order=$1 patch=$2 file=$3 carrier=$4 wanted=$5 limit=$6; shift 6
   while [ "$1" != -- ]; do
     if ! rmmod "$1" 2>/run/why; then
       while [ "$1" != -- ]; do shift; done
@@ -127,7 +128,7 @@ reloaded() {
   cp /run/why /run/refused
   counted "$order"
   disabled "$patch" && settled "$id" "$patch" 1 "$limit" && unloaded "$patch" &&
-    loaded "$patch" "$file" && settled "$id" "$patch" 0 "$limit" && bring "$@" || return 1
+    loaded "$patch" "$file" "$carrier" "$wanted" && settled "$id" "$patch" 0 "$limit" && bring "$@" || return 1
   probed $probes
   cp /run/refused /run/why
   outcome=refused
@@ -137,12 +138,31 @@ reloaded() {
 mounted() { mount -t "$1" "$2" /mnt 2>/run/why; }
 unmounted() { umount /mnt 2>/run/why; }
 
-# loaded NAME FILE: loads a live patch module.
+# Where the live patch NAME is, which the kernel's own livepatch carries, or the core.
+of() {
+  home=/sys/kernel/livepatch/$1
+  [ -d "/sys/kernel/inarch/$1" ] && home=/sys/kernel/inarch/$1
+}
+
+# loaded NAME FILE CARRIER MODEL: loads a live patch module, which then is in /sys/kernel/CARRIER. Only the core tells
+# the model.
 loaded() {
   insmod "$2" 2>/run/why || return 1
-  [ -d "/sys/kernel/livepatch/$1" ] && return 0
-  echo "the module was loaded, but there is no live patch $1" >/run/why
+  model=kernel
+  read -r model 2>/dev/null <"/sys/kernel/$3/$1/model"
+  [ -d "/sys/kernel/$3/$1" ] && [ "$model" = "$4" ] && return 0
+  echo "the module was loaded, but there is no live patch $1 of the model $4 in /sys/kernel/$3" >/run/why
   return 1
+}
+
+# left NAME: unloads a module that nothing may use any more.
+left() {
+  tries=0
+  while [ "$(cat "/sys/module/$1/refcnt" 2>/dev/null)" != 0 ] && [ $tries -lt 100 ]; do
+    tries=$(( tries + 1 ))
+    usleep 50000
+  done
+  rmmod "$1" 2>/run/why
 }
 
 # asleep ORDER PATTERN: the tasks that have a function on their stack whose line matches, with their stacks.
@@ -157,8 +177,32 @@ asleep() {
   say asleep "$1" $(( $# - 1 )) "$(encoded /run/stacks)"
 }
 
-# stuck STATE: the tasks whose patch state is STATE, with their stacks.
+# moved STATE: the tasks of which a transition is known to have begun, in $total, and those that are left, in $left. The
+# kernel tells the state of each task, the core which are left.
+moved() {
+  if [ -e "$home/tasks" ]; then
+    set -- /proc/[0-9]*/task/[0-9]*
+    total=$#
+    cat "$home/tasks" >/run/tasks 2>/dev/null || : >/run/tasks
+    left=$(grep -c '^[0-9]' /run/tasks)
+    more=$(sed -n 's/^and \\([0-9]*\\) more$/\\1/p' /run/tasks)
+    left=$(( left + $\{more:-0} ))
+    return
+  fi
+  states=$(cat /proc/[0-9]*/task/[0-9]*/patch_state 2>/dev/null)
+  left=$(echo "$states" | grep -cx "$1")
+  total=$(echo "$states" | wc -l)
+}
+
+# stuck STATE: the tasks whose patch state is STATE, with their stacks; what the core tells of those that are left.
 stuck() {
+  if [ -e "$home/tasks" ]; then
+    while read -r pid rest; do
+      echo "task $\{pid%:} $rest"
+      sed 's/^/    /' "/proc/$pid/stack" 2>/dev/null
+    done <"$home/tasks" >/run/stuck
+    return
+  fi
   for task in /proc/[0-9]*/task/[0-9]*; do
     read -r state 2>/dev/null <"$task/patch_state" && [ "$state" = "$1" ] || continue
     read -r name 2>/dev/null <"$task/comm"
@@ -170,13 +214,15 @@ stuck() {
 # settled ID NAME STATE LIMIT: waits for the end of the transition. Tasks may be left in STATE for at most
 # LIMIT seconds; when none is, the kernel is busy with ftrace, for which there is the machine's whole time.
 settled() {
-  dir=/sys/kernel/livepatch/$2 moving=
+  of "$2"
+  dir=$home moving=
   clock
   end=$(( now + $4 )) signal=$(( now + 16 )) told=
+  # The kernel wakes who sleeps after 15 s, the core when it is told to.
+  [ -e "$dir/tasks" ] && signal=$(( now + 4 ))
   while read -r moving 2>/dev/null <"$dir/transition"; do
-    states=$(cat /proc/[0-9]*/task/[0-9]*/patch_state 2>/dev/null)
-    left=$(echo "$states" | grep -cx "$3")
-    say sample "$1" "$left" "$(echo "$states" | wc -l)"
+    moved "$3"
+    say sample "$1" "$left" "$total"
     [ "$moving" = 0 ] && break
     if [ "$left" = 0 ]; then usleep 50000; continue; fi
     clock
@@ -184,7 +230,7 @@ settled() {
       told=yes
       stuck "$3"
       say stuck "$1" "$(encoded /run/stuck)"
-      [ -w "$dir/signal" ] && echo 1 >"$dir/signal"
+      for wake in "$dir/signal" "$dir/wake"; do [ -w "$wake" ] && echo 1 2>/dev/null >"$wake"; done
     fi
     if [ $now -ge $end ]; then
       stuck "$3"
@@ -204,7 +250,8 @@ settled() {
 
 # replaced NAME: tells which functions the live patch replaces, and whether it does so now.
 replaced() {
-  for dir in /sys/kernel/livepatch/"$1"/*/; do
+  of "$1"
+  for dir in "$home"/*/; do
     dir=$\{dir%/} object=$\{dir##*/} now=-
     read -r now 2>/dev/null <"$dir/patched"
     for function in "$dir"/*/; do
@@ -219,22 +266,26 @@ replaced() {
 # stands NAME: a live patch on which another was stacked must still be enabled.
 stands() {
   now=no
-  read -r now 2>/dev/null <"/sys/kernel/livepatch/$1/enabled"
+  of "$1"
+  read -r now 2>/dev/null <"$home/enabled"
   [ "$now" = 1 ] && return 0
   echo "the live patch $1 is not enabled any more" >/run/why
   return 1
 }
 
 # disabled NAME: begins the way back.
-disabled() { echo 0 2>/run/why >"/sys/kernel/livepatch/$1/enabled"; }
+disabled() {
+  of "$1"
+  echo 0 2>/run/why >"$home/enabled"
+}
 
 # unloaded NAME: removes the module of a live patch that was disabled or replaced, once nothing uses it.
 unloaded() {
   tries=0
-  while [ -d "/sys/kernel/livepatch/$1" ] || [ "$(cat "/sys/module/$1/refcnt" 2>/dev/null)" != 0 ]; do
+  while of "$1"; [ -d "$home" ] || [ "$(cat "/sys/module/$1/refcnt" 2>/dev/null)" != 0 ]; do
     tries=$(( tries + 1 ))
     if [ $tries -gt 200 ]; then
-      if [ -d "/sys/kernel/livepatch/$1" ]; then echo "the kernel still has the live patch $1" >/run/why
+      if [ -d "$home" ]; then echo "the kernel still has the live patch $1" >/run/why
       else echo "the module is still in use $(cat "/sys/module/$1/refcnt" 2>/dev/null) times" >/run/why; fi
       return 1
     fi

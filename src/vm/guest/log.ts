@@ -59,7 +59,7 @@ const rules: readonly { readonly rule: string; readonly match: RegExp }[] = [
     // Names stand in quotes, which are taken out before.
     rule: 'livepatch',
     match:
-      /^livepatch: (?:Livepatch patch \(\S+\) is |.*(?:fail|not found|not marked|ambigu|incorrect|invalid|refus|unsupported|not supported|doesn't have|never complete|forcing))/,
+      /^(?:livepatch|inarch): (?:Livepatch patch \(\S+\) is |.*(?:fail|not found|not marked|ambigu|incorrect|invalid|refus|unsupported|not supported|doesn't have|never complete|forcing))/,
   },
   {
     rule: 'module',

@@ -12,7 +12,8 @@
 //
 // Several live patches can have their proofs in one boot, one after the other, as each leaves the kernel as it
 // found it. Each is a part of the boot; a part has a turn for each order.
-import { partPaths } from '../guest/agent.ts'
+import { coreModule, type Model } from '../../kernel/model.ts'
+import { guestPaths, partPaths } from '../guest/agent.ts'
 import type { Replacement } from './replacement.ts'
 
 /** `module-first` also stands for a patch of vmlinux, which is always there first. */
@@ -27,6 +28,7 @@ export interface PlannedPatch {
   readonly name: string
   /** True when loading it atomically replaces every earlier live patch. */
   readonly replace: boolean
+  readonly model: Model
 }
 
 export interface Plan {
@@ -77,6 +79,11 @@ function quote(word: string): string {
   return `'${word.replaceAll("'", `'\\''`)}'`
 }
 
+/** Below /sys/kernel: where the one who carries live patches of a model has them. */
+function carrierOf(model: Model): string {
+  return model === 'kernel' ? 'livepatch' : 'inarch'
+}
+
 /** Words that tell the guest where the new code of each function is: a section and an offset. */
 function placesOf(functions: readonly Replacement[]): string {
   return functions.map(({ code }) => `${quote(code?.section ?? '-')} ${code?.offset ?? 0}`).join(' ')
@@ -102,6 +109,8 @@ export function planOrder(plan: Plan, order: Order): PlannedStep[] {
   }
   const targets = plan.targets.join(', ')
   const paths = partPaths(plan.part)
+  /** What is said of a live patch when it is loaded. */
+  const wordsOf = ({ name, model }: PlannedPatch) => [name, `/${paths.patch(name)}`, carrierOf(model), model]
   const bring = () => {
     if (plan.modules.length > 0) {
       const what = plan.targets.length > 0 ? `load ${targets}` : 'load the modules that are needed'
@@ -113,7 +122,7 @@ export function planOrder(plan: Plan, order: Order): PlannedStep[] {
           'reload',
           `unload ${targets} and load it again, under the live patch`,
           'reloaded',
-          ...[order, plan.patch.name, `/${paths.patch(plan.patch.name)}`, String(plan.transitionLimit)],
+          ...[order, ...wordsOf(plan.patch), String(plan.transitionLimit)],
           ...[...plan.removed, '--', ...files],
         )
     }
@@ -139,8 +148,8 @@ export function planOrder(plan: Plan, order: Order): PlannedStep[] {
   }
   const settle = (action: string, title: string, { name }: PlannedPatch, leaving: '0' | '1') =>
     add(action, title, 'settled', `${order}.${action}`, name, leaving, String(plan.transitionLimit))
-  const load = (action: string, title: string, patch: PlannedPatch) =>
-    add(action, title, 'loaded', patch.name, `/${paths.patch(patch.name)}`)
+  const load = (action: string, title: string, patch: PlannedPatch) => add(action, title, 'loaded', ...wordsOf(patch))
+  const withCore = [plan.patch, ...plan.over].some(({ model }) => model !== 'kernel')
 
   /** The older live patches that are enabled, with what begins the ids of their steps. */
   let below: { readonly patch: PlannedPatch; readonly id: string }[] = []
@@ -171,6 +180,7 @@ export function planOrder(plan: Plan, order: Order): PlannedStep[] {
     if (plan.loads > 0) add('busy', 'start the background load', 'busy', String(plan.part), String(plan.loads))
   }
 
+  if (withCore) add('core', 'load the core', 'bring', coreModule, `/${guestPaths.core}`)
   if (order === 'module-first') bring()
   bringOlder()
   if (order === 'module-first') {
@@ -178,7 +188,8 @@ export function planOrder(plan: Plan, order: Order): PlannedStep[] {
     busy()
   }
   load('load', 'load the live patch', plan.patch)
-  if (plan.functions.length > 0)
+  // With the other models it is not the stacks that decide when a task goes over.
+  if (plan.functions.length > 0 && (plan.patch.model === 'kernel' || plan.patch.model === 'hybrid'))
     amend(({ script }) => ({
       script: `asleep ${order} ${quote(stackPattern(plan.functions.map(({ name }) => name)))}\n${script}`,
     }))
@@ -210,6 +221,7 @@ export function planOrder(plan: Plan, order: Order): PlannedStep[] {
   add('unload', 'unload the live patch', 'unloaded', plan.patch.name)
   check('reverted', 'reverted')
   removeOlder()
+  if (withCore) add('core.unload', 'unload the core', 'left', coreModule)
   if (plan.mount) add('unmount', `unmount ${plan.mount.type}`, 'unmounted')
   if (plan.removed.length > 0) add('remove', `unload ${targets}`, 'removed', ...plan.removed)
   return steps

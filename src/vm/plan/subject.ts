@@ -7,6 +7,7 @@ import { readObject } from '../../elf/read.ts'
 import { Fault } from '../../ground/fault.ts'
 import { inputKinds, readInput, readInputIfAny } from '../../ground/input.ts'
 import { fittingJson } from '../../ground/schema.ts'
+import { type Model, modelIn } from '../../kernel/model.ts'
 import { type Manifest, manifestSchema } from '../../module/manifest/manifest.ts'
 import { splitSignature } from '../../module/manifest/signature.ts'
 import { listedFunctions } from '../../module/structures/listed-functions.ts'
@@ -25,6 +26,8 @@ export interface Subject {
   readonly origin: 'debian' | 'local' | 'unknown'
   /** The kernel modules that it patches; vmlinux is not among them. */
   readonly targets: readonly string[]
+  /** How tasks go over to its code, as the module itself says it. */
+  readonly model: Model
   readonly manifest?: Manifest
 }
 
@@ -70,6 +73,7 @@ export async function readSubject(file: string): Promise<Subject> {
     throw new Fault('usage', 'not-a-live-patch', `${file} is a kernel object, but no live patch`, {
       remedy: 'Name a live patch module, such as the one that `inarch build fix.patch` makes',
     })
+  const model = modelOf(bytes, file)
   const manifestFile = absolute.replace(/\.ko$/, '.json')
   const manifest = manifestFile === absolute ? undefined : await readManifest(manifestFile)
   if (manifest !== undefined) {
@@ -79,6 +83,10 @@ export async function readSubject(file: string): Promise<Subject> {
         remedy: 'Build the live patch again with `inarch build`',
       })
     compareFunctions(bytes, file, manifest)
+    if ((manifest.model ?? 'kernel') !== model)
+      throw new Fault('usage', 'manifest-differs', `${file} has the model ${model}, and its manifest says another`, {
+        remedy: 'Build the live patch again with `inarch build`',
+      })
     return {
       file: absolute,
       bytes,
@@ -87,6 +95,7 @@ export async function readSubject(file: string): Promise<Subject> {
       release: manifest.kernel.release,
       origin: manifest.kernel.origin,
       targets: manifest.objects.map(({ name }) => name).filter((name) => name !== 'vmlinux'),
+      model,
       manifest,
     }
   }
@@ -94,7 +103,16 @@ export async function readSubject(file: string): Promise<Subject> {
   const release = info.get('vermagic')?.split(' ')[0] ?? ''
   if (!kernelName.test(name) || !/^[A-Za-z0-9._+~-]{1,64}$/.test(release))
     throw new Fault('usage', 'not-a-live-patch', `${file} does not say its name and its kernel`)
-  return { file: absolute, bytes, sha256, name, release, origin: 'unknown', targets: klpTargets(bytes, file) }
+  return { file: absolute, bytes, sha256, name, release, origin: 'unknown', targets: klpTargets(bytes, file), model }
+}
+
+/** @throws Fault `usage/unknown-model` */
+function modelOf(bytes: Buffer, file: string): Model {
+  const told = modelIn(parse(bytes, file))
+  if ('model' in told) return told.model
+  throw new Fault('usage', 'unknown-model', `${file} does not say which model carries it: ${told.doubt}`, {
+    remedy: 'Hand inarch_enable_patch() one of enum inarch_model, and build it again',
+  })
 }
 
 /**

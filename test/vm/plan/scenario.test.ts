@@ -11,7 +11,7 @@ import { actionOf } from '../../../src/vm/verdict/record.ts'
 
 const plan: Plan = {
   part: 0,
-  patch: { name: 'livepatch_fix', replace: true },
+  patch: { name: 'livepatch_fix', replace: true, model: 'kernel' as const },
   over: [],
   functions: [],
   modules: [],
@@ -132,8 +132,8 @@ describe('a scenario', () => {
 })
 
 describe('a scenario over older live patches', () => {
-  const first = { name: 'livepatch_first', replace: true }
-  const second = { name: 'livepatch_second', replace: false }
+  const first = { name: 'livepatch_first', replace: true, model: 'kernel' as const }
+  const second = { name: 'livepatch_second', replace: false, model: 'kernel' as const }
   const checked = { ...plan, commands: [{ command: 'true', label: 'truth' }], over: [first, second] }
   const older = ['older.0.load', 'older.0.transition', 'older.1.load', 'older.1.transition']
 
@@ -155,7 +155,7 @@ describe('a scenario over older live patches', () => {
   })
 
   test('that stay reverts to them, and removes them in the end', () => {
-    const patch = { name: 'livepatch_fix', replace: false }
+    const patch = { name: 'livepatch_fix', replace: false, model: 'kernel' as const }
     expect(actions({ ...checked, patch }, 'module-first')).toEqual([
       ...older,
       'older.0.under.livepatch_second',
@@ -179,19 +179,51 @@ describe('a scenario over older live patches', () => {
   })
 })
 
+describe('a live patch that the core carries', () => {
+  const carried: Plan = { ...plan, patch: { name: 'livepatch_fix', replace: true, model: 'kgraft' } }
+
+  test('is loaded behind the core, which goes when nothing needs it any more', () => {
+    expect(actions(carried, 'module-first')).toEqual([
+      'core',
+      'load',
+      'transition',
+      'revert',
+      'return',
+      'unload',
+      'core.unload',
+    ])
+  })
+
+  test('must come where the core has its live patches, with its model', () => {
+    const loads = (one: Plan) => planOrder(one, 'module-first').find(({ id }) => actionOf(id) === 'load')?.script
+    expect(loads(carried)).toMatch(/'inarch' 'kgraft'$/)
+    expect(loads(plan)).toMatch(/'livepatch' 'kernel'$/)
+  })
+
+  test('asks for nobody’s stack where stacks decide nothing', () => {
+    const functions = [{ object: 'vmlinux', name: 'do_poll', sympos: 0 }]
+    const looks = (model: 'kernel' | 'kgraft' | 'kpatch' | 'hybrid') =>
+      planOrder({ ...plan, functions, patch: { ...plan.patch, model } }, 'module-first').some(({ script }) =>
+        script.includes('asleep '),
+      )
+    expect([looks('kernel'), looks('hybrid'), looks('kgraft'), looks('kpatch')]).toEqual([true, true, false, false])
+  })
+})
+
 describe('a transition in the guest', () => {
   const work = mkdtempSync(path.join(os.tmpdir(), 'inarch-guest-'))
   afterAll(() => rmSync(work, { recursive: true }))
 
   /** Waits with the guest's own verb for a transition whose one task is in `state`, for at most 1 s. */
-  async function settle(state: string, endsAfter: number, enabled = '1'): Promise<string> {
+  async function settle(state: string, endsAfter: number, enabled = '1', tasks?: string): Promise<string> {
     const root = mkdtempSync(path.join(work, 'root-'))
-    const patch = path.join(root, 'sys/kernel/livepatch/fix')
+    const patch = path.join(root, 'sys/kernel', tasks === undefined ? 'livepatch' : 'inarch', 'fix')
     const task = path.join(root, 'proc/7/task/7')
     for (const dir of [patch, task, path.join(root, 'run')]) mkdirSync(dir, { recursive: true })
     writeFileSync(path.join(patch, 'transition'), '1\n')
     writeFileSync(path.join(patch, 'enabled'), `${enabled}\n`)
     writeFileSync(path.join(task, 'patch_state'), `${state}\n`)
+    if (tasks !== undefined) writeFileSync(path.join(patch, 'tasks'), tasks)
     writeFileSync(path.join(task, 'comm'), 'kswapd0\n')
     const init = guestInit(10)
     const verbs = init
@@ -218,6 +250,14 @@ kill $ticker
 
   test('that waits only for the kernel itself goes on', async () => {
     expect(await settle('1', 3)).toBe('settled')
+  })
+
+  test('of the core is held up by the tasks that it names, whatever the kernel says of them', async () => {
+    expect(await settle('1', 3, '1', '7 kswapd0: has not left the kernel\n')).toBe(
+      'the transition did not end within 1 s',
+    )
+    expect(await settle('1', 3, '1', 'and 12 more\n')).toBe('the transition did not end within 1 s')
+    expect(await settle('0', 3, '1', '')).toBe('settled')
   })
 })
 

@@ -5,6 +5,7 @@
 import { codeBase } from '../../../calls/code-map.ts'
 import type { Job } from '../../../ground/job.ts'
 import { listed, shortened } from '../../../ground/listed.ts'
+import type { Model } from '../../../kernel/model.ts'
 import { openSleepers } from '../../../transition/kept-sleeping-functions.ts'
 import type { Sleeper } from '../../../transition/sleeping-functions.ts'
 import { type Found, note, type Rule, warning } from '../../subject/rule.ts'
@@ -39,11 +40,13 @@ async function findSleeping({ kernel, extraction, names }: Subject, job: Job): P
 const some = (names: readonly string[]) => listed(names.length > 4 ? shortened(names, 3) : names) || 'nobody'
 
 /** @param tell what there is to say of a function; undefined for nothing */
-function foretelling(tell: (one: Sleeping) => Pick<Found, 'message' | 'hint'> | undefined): Rule['find'] {
+function foretelling(
+  tell: (one: Sleeping, model: Model) => Pick<Found, 'message' | 'hint' | 'severity'> | undefined,
+): Rule['find'] {
   return async (subject, job) => {
     const all = await subject.facts.once(findSleeping, subject, job)
     return all.flatMap((one) => {
-      const told = tell(one)
+      const told = tell(one, subject.model)
       return told === undefined ? [] : { symbol: one.name, unit: one.unit, ...told }
     })
   }
@@ -61,15 +64,19 @@ export const neverFinishes = warning(
     'Documentation/livepatch/livepatch.rst: If no affected functions are on the stack of a given task',
     'kernel/livepatch/transition.c: klp_check_stack_func',
   ],
-  foretelling(({ name, object, sleeper }) => {
+  foretelling(({ name, object, sleeper }, model) => {
     if (sleeper.kind === 'thread') {
       const { startedBy, sinceBoot } = sleeper
       const when = sinceBoot
         ? 'which runs since the kernel started'
         : `which ${some(startedBy)} ${startedBy.length === 1 ? 'starts' : 'start'}`
-      const message =
-        `${name} of ${object} is the main function of a kernel thread, ${when}: the transition can’t finish ` +
-        'while such a thread exists'
+      const ends = {
+        kernel: 'the transition can’t finish while such a thread exists',
+        hybrid: 'the transition can’t finish while such a thread exists',
+        kpatch: 'the switch is refused while such a thread exists',
+        kgraft: 'the transition ends, but such a thread goes on in the old code as long as it exists',
+      }
+      const message = `${name} of ${object} is the main function of a kernel thread, ${when}: ${ends[model]}`
       if (sinceBoot) return { message }
       return {
         message,
@@ -83,9 +90,15 @@ export const neverFinishes = warning(
       sleeper.threads.length === 0
         ? 'every task sleeps in it'
         : `whoever waits by it sleeps in it, among them threads of the kernel (${some(sleeper.threads)})`
+    const start = `${name} is part of the scheduler, and ${who}`
+    if (model === 'kgraft')
+      return {
+        severity: 'note',
+        message: `${start}: each goes on in the old code until it comes back; the model kgraft does not wait for that`,
+      }
     return {
-      message: `${name} is part of the scheduler, and ${who}: the transition can’t finish`,
-      hint: 'The scheduler can’t be live patched in this place; fix those who call it, or restart with a new kernel',
+      message: `${start}: ${model === 'kpatch' ? 'the switch is always refused' : 'the transition can’t finish'}`,
+      hint: 'Take --model kgraft, which looks at no stack; or fix those who call it, or restart with a new kernel',
     }
   }),
 )
@@ -101,12 +114,15 @@ export const longSleepers = note(
     'Documentation/livepatch/livepatch.rst: signal is automatically sent every 15 seconds',
     'kernel/livepatch/transition.c: klp_send_signals',
   ],
-  foretelling(({ name, sleeper }) => {
+  foretelling(({ name, sleeper }, model) => {
+    // It waits for whoever sleeps in the kernel, wherever that is.
+    if (model === 'kgraft') return undefined
+    const waits = model === 'kpatch' ? 'the switch is tried a few times and then refused' : undefined
     if (sleeper.kind === 'idle')
       return {
         message:
           `Threads of the kernel (${some(sleeper.threads)}) wait for work in ${name}: where such a thread ` +
-          'exists, the transition may not finish',
+          `exists, ${waits ?? 'the transition may not finish'}`,
         hint:
           'See to it that no such thread exists when the live patch is loaded, such as by stopping ' +
           'the service that needs it; `inarch forecast` tells',
@@ -116,8 +132,10 @@ export const longSleepers = note(
     const where = below.length === 0 ? '' : `, such as in ${some(below)}`
     return {
       message:
-        `Processes may sleep long in ${name}${where}: the transition waits for them, up to 15 s, ` +
-        'until livepatch’s fake signal wakes them, where the sleep is interruptible',
+        `Processes may sleep long in ${name}${where}: ` +
+        (waits ??
+          `the transition waits for them, ${model === 'hybrid' ? 'until somebody' : 'up to 15 s, until livepatch’s'} ` +
+            `${model === 'hybrid' ? '' : 'fake signal '}wakes them, where the sleep is interruptible`),
     }
   }),
 )

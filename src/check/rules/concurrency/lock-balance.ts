@@ -6,7 +6,7 @@ import { lockFindings } from '../../locks/lock-usage.ts'
 import { partedFindings } from '../../semantics/values/written-together.ts'
 import { ofTexts, warning } from '../../subject/rule.ts'
 
-export const lockBalance = warning(
+const rule = warning(
   'lock-balance',
   'Locks, and RCU sections, that a changed function takes, releases, leaves held or orders otherwise ' +
     'than before, and members that were written together in one section of a lock and no longer are',
@@ -20,3 +20,5 @@ export const lockBalance = warning(
   ],
   ofTexts((functions) => [...lockFindings(functions), ...partedFindings(functions)]),
 )
+
+export const lockBalance = { ...rule, ofMixture: true } as const
