@@ -229,10 +229,10 @@ async function make(job: Job, found: ArchiveKernel, dir: string): Promise<Kernel
 }
 
 /** The compiler of a kernel from the distribution that it comes from, and what kbuild's programs need. */
-function toolchainOf(job: Job, found: ArchiveKernel, compiler: Compiler): Promise<string> {
+function toolchainOf(job: Job, found: ArchiveKernel, compiler: Compiler, name?: string): Promise<string> {
   const kbuild = found.packages[2]!
   const archive = archiveOf(distributionCalled(found.distribution))
-  return fetchToolchain(job, archive, compiler, [`${kbuild.name}=${kbuild.version}`])
+  return fetchToolchain(job, archive, compiler, [`${kbuild.name}=${kbuild.version}`], name)
 }
 
 /** A fetched kernel whose toolchain is there, also when somebody removed it. */
@@ -246,7 +246,8 @@ async function withCompiler(job: Job, kernel: Kernel): Promise<Kernel> {
       `The archive no longer has ${kernel.release}, whose compiler was removed from the cache`,
       { remedy: 'Choose a newer kernel (see `inarch kernels`)' },
     )
-  await toolchainOf(job, found, { ...kernel.compiler, program: path.basename(kernel.compiler.program) })
+  const compiler = { ...kernel.compiler, program: path.basename(kernel.compiler.program) }
+  await toolchainOf(job, found, compiler, kernel.toolchain)
   return kernel
 }
 

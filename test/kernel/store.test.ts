@@ -145,15 +145,19 @@ describe('pruning', () => {
 
   test('keeps the newest of each distribution, and a toolchain as long as one of its kernels is left', async () => {
     await put('6.12.9+deb12-cloud-amd64', '6.12.9-1~deb12u1')
-    const toolchain = 'trixie-gcc-14'
+    const toolchain = 'trixie-gcc-14-14.2.0-19'
     for (const minor of [9, 10]) {
       const kernel = await put(`6.12.${minor}+deb13-cloud-amd64`, `6.12.${minor}-1`)
       await writeStored(kernel.dir, { ...kernel, toolchain }, 5_000_000)
     }
-    mkdirSync(toolchainDir(toolchain), { recursive: true })
-    expect(names(await prune(job, { dryRun: true }))).toEqual(['6.12.9+deb13-cloud-amd64'])
-    expect(names(await prune(job))).toEqual(['6.12.9+deb13-cloud-amd64'])
-    expect(existsSync(toolchainDir(toolchain))).toBe(true)
+    const older = 'trixie-gcc-14-14.2.0-16'
+    const first = await put('6.12.8+deb13-cloud-amd64', '6.12.8-1')
+    await writeStored(first.dir, { ...first, toolchain: older }, 5_000_000)
+    for (const name of [toolchain, older]) mkdirSync(toolchainDir(name), { recursive: true })
+    const superseded = ['6.12.8+deb13-cloud-amd64', '6.12.9+deb13-cloud-amd64', older]
+    expect(names(await prune(job, { dryRun: true }))).toEqual(superseded)
+    expect(names(await prune(job))).toEqual(superseded)
+    expect([toolchain, older].map((name) => existsSync(toolchainDir(name)))).toEqual([true, false])
     const last = { releases: ['6.12.10+deb13-cloud-amd64'] }
     const would = await prune(job, { ...last, dryRun: true })
     expect(names(would)).toEqual(['6.12.10+deb13-cloud-amd64', toolchain])
