@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // What of each changed function reaches beyond its call, read from the texts alone:
-// npm run alive -- [--fixes] [--short] [PATCH…]    each patch's functions and warnings; --fixes: those of the kernel's series
+// npm run alive -- [--fixes] [--short] [PATCH…]    each patch's functions and warnings; --fixes: those of the kernel's
+// series
 import { readFileSync } from 'node:fs'
 import path from 'node:path'
 import { parseArgs } from 'node:util'

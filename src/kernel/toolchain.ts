@@ -137,7 +137,7 @@ async function writeCompiler(made: string, place: string, compiler: string): Pro
 
 /**
  * The packages of exactly this build of a compiler, and those that it needs.
- * @throws Fault `environment/toolchain-missing`; `environment/compiler-mismatch` when the archive has another build only
+ * @throws Fault `environment/toolchain-missing`; `environment/compiler-mismatch` when the archive has another one only
  */
 async function packagesFor(
   archive: Archive,

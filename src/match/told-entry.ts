@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// Nameless data whose address the code takes, and to which the kernel writes that it has told it: since 7.2 `WARN()` with
-// a text hands over its own entry of `__bug_table`, and UBSAN gets the place in the source and the types. Wherever the
-// linker has put it, it must say what the object's says.
+// Nameless data whose address the code takes, and to which the kernel writes that it has told it: since 7.2 `WARN()`
+// with a text hands over its own entry of `__bug_table`, and UBSAN gets the place in the source and the types. Wherever
+// the linker has put it, it must say what the object's says.
 // Formats: struct bug_entry of include/asm-generic/bug.h, whose distances count from their own fields; struct
 // source_location of lib/ubsan.h, with which all that UBSAN tells begins.
 import { fieldSize, readField } from './destination.ts'

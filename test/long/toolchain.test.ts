@@ -28,7 +28,7 @@ test.each(['bookworm', 'trixie', 'testing'])(
   },
 )
 
-test('of two builds of one gcc each has its own place, and one that the archive no longer has is refused by name', async () => {
+test('a build of gcc that the archive no longer has is refused by name, and leaves another alone', async () => {
   const job = { signal: new AbortController().signal, journal: silentJournal() }
   const { release, config } = await selectKernel(job, 'trixie')
   const archive = archiveOf(distributionOfRelease(release))

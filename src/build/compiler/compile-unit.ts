@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // Compiles one side of a unit, before or after the patch, with the arguments that kbuild uses, but with
-// a section for each function and datum. Debug information is asked for as far as it changes code, and taken out again: it
-// makes nine tenths of the object. objtool is left to whoever makes a module of the objects.
+// a section for each function and datum. Debug information is asked for as far as it changes code, and taken out
+// again: it makes nine tenths of the object. objtool is left to whoever makes a module of the objects.
 import { createHash } from 'node:crypto'
 import { existsSync, readFileSync } from 'node:fs'
 import { mkdir, mkdtemp, readFile, writeFile } from 'node:fs/promises'
