@@ -143,7 +143,7 @@ function figures({ rows, of }: Outcome): readonly (readonly [string, string])[] 
       'both engines make the same live patch, of those built with both',
       compared.length === 0 ? '–' : `${compared.filter(({ agree }) => agree).length} of ${compared.length}`,
     ],
-    ['a check takes (median)', `${inSeconds(median)} s`],
+    ['a check takes (median), on a busy machine', `${inSeconds(median)} s`],
   ]
 }
 
@@ -169,14 +169,18 @@ function elsewherePart({ choice, rows }: Outcome, { kernel, fixes }: Results): s
   const built = fixes.flatMap(({ proof }) => proof ?? [])
   const engines = fixes.flatMap((one) => one.engines ?? [])
   const missing = fixes.filter(({ reversed }) => reversed !== true).map(({ id }) => `\`${id}\``)
+  const told =
+    built.length === 0
+      ? ''
+      : ` ${built.filter(({ verdict }) => verdict !== 'failed').length} of ${built.length} that were built were proven,\n` +
+        `and both engines make the same live patch of ${engines.filter(({ agree }) => agree).length} of ${engines.length}.`
   const table = others.map(
     ({ result, own }) => `| ${[result.id, said(own.result), said(result), own.view.may].join(' | ')} |`,
   )
   return `### On ${kernel.version} as well
 
-${fixes.length} of the ${choice.fixes.length} fit \`${kernel.release}\`: ${undone.length} of them turned around, as that kernel has them${missing.length > 0 ? `, and ${missing.join(', ')} as they are` : ''}.
-The judgement is the same as on ${choice.older} for ${pairs.length - others.length}. ${built.filter(({ verdict }) => verdict !== 'failed').length} of ${built.length} that were built were proven,
-and both engines make the same live patch of ${engines.filter(({ agree }) => agree).length} of ${engines.length}.
+Of those that fit \`${kernel.release}\`, ${fixes.length} were checked there: ${undone.length} turned around, as that kernel has them${missing.length > 0 ? `, and ${missing.join(', ')} as they are` : ''}.
+The judgement is the same as on ${choice.older} for ${pairs.length - others.length}.${told}
 ${table.length === 0 ? '' : `\n| fix | on ${choice.older} | on ${kernel.version} | reader |\n| --- | --- | --- | --- |\n${table.join('\n')}\n`}`
 }
 
