@@ -15,8 +15,9 @@ import { move } from '../ground/move.ts'
 import { withScratch } from '../ground/scratch.ts'
 import { applyPatches } from '../patch/apply.ts'
 import type { Patch } from '../patch/patch.ts'
-import { allArchives, archiveOf } from './apt.ts'
-import { type ArchiveKernel, archiveKernels, download, withdraw } from './archive.ts'
+import { type Archive, allArchives, archiveOf } from './apt.ts'
+import { type ArchiveKernel, download, withdraw } from './archive.ts'
+import { searchArchives, unreadFault } from './archive-search.ts'
 import { checkCachePath } from './buildable-path.ts'
 import { compilerOf, compilerVersion } from './compiler.ts'
 import { distributionCalled, distributionOfRelease } from './distributions.ts'
@@ -251,16 +252,23 @@ async function withCompiler(job: Job, kernel: Kernel): Promise<Kernel> {
   return kernel
 }
 
-/** A kernel by its release, as the archive of its distribution has it, or else this machine's own package sources. */
+/**
+ * A kernel by its release, as the archive of its distribution has it, or else this machine's own package sources.
+ * @throws Fault of what could not be read, when it is in nothing else
+ */
 async function findKernel(job: Job, release: string): Promise<ArchiveKernel | undefined> {
   const distribution = distributionOfRelease(release)
-  const archives = distribution === undefined ? allArchives() : [archiveOf(distribution), archiveOf()]
-  for (const age of [undefined, minute])
-    for (const archive of new Map(archives.map((one) => [one.dir, one])).values()) {
-      const found = (await archiveKernels(job, archive, age)).find((kernel) => kernel.release === release)
-      if (found !== undefined) return found
-    }
-  return undefined
+  const own = [archiveOf(distribution), archiveOf()]
+  const archives = distribution === undefined ? allArchives() : own.slice(0, own[0]!.isHost ? 1 : 2)
+  const choose = (kernels: readonly ArchiveKernel[]) => kernels.find((kernel) => kernel.release === release)
+  const { found, unread } = await searchArchives(job, archives, choose)
+  if (found !== undefined) return found
+  const isUnread = (archive: Archive) => unread.some((one) => one.archive === archive)
+  const read = archives.filter((archive) => !isUnread(archive))
+  const anew = await searchArchives(job, read, choose, { age: minute })
+  const missed = [...unread, ...anew.unread]
+  if (anew.found === undefined && missed.length > 0) throw unreadFault(release, archives, missed)
+  return anew.found
 }
 
 /**
