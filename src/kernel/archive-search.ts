@@ -58,10 +58,13 @@ export async function searchArchives<T extends { readonly release: string }>(
 }
 
 /**
- * Why nothing was found where archives could not be read: the reason itself where it is the same for all.
+ * Why nothing was found where archives could not be read: the reason itself where it is the same for all, or where it
+ * is this machine's.
  * @param wanted what was looked for, such as `6.12`
  */
 export function unreadFault(wanted: string, asked: readonly Archive[], unread: readonly Unread[]): Fault {
+  const full = unread.find(({ fault }) => fault.code === 'disk-full')
+  if (full !== undefined) return full.fault
   const [first] = unread
   if (unread.length === asked.length && unread.every(({ fault }) => fault.message === first?.fault.message))
     return first!.fault

@@ -124,7 +124,8 @@ describe('a disk that is too small', () => {
       context.skip('this machine allows no mounts')
     }
     try {
-      const run = inarch(['kernels', 'fetch', '6.1'], { XDG_CACHE_HOME: disk })
+      // The lists of one suite fit, those of all do not.
+      const run = inarch(['kernels', 'fetch', 'latest'], { XDG_CACHE_HOME: disk })
       expect(await run.end).toBe(5)
       expect(run.stderr).toMatch(/not enough space.*needs 2\.\d GB.*has 0\.\d GB.*inarch kernels prune/s)
       expect(run.stderr).not.toContain('Downloading')
