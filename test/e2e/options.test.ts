@@ -110,9 +110,9 @@ beforeAll(async () => {
   buildCommand()
   const kernel = await selectKernel(job)
   await selectKernel(job, other.codename)
-  // More new functions than `check` lists by itself.
+  // More new functions than `check` lists by itself, and none whose result the compiler knows.
   const added = Array.from({ length: 9 }, (_, index) => `kauditd_portid_${index}`)
-  const helpers = added.map((name, index) => `static noinline u32 ${name}(void)\n{\n\treturn ${index + 1};\n}\n`)
+  const helpers = added.map((name, index) => `static noinline u32 ${name}(void)\n{\n\treturn jiffies + ${index};\n}\n`)
   const head = 'static int kauditd_thread(void *dummy)\n{\n\tint rc;\n\tu32 portid = '
   const sum = added.map((name) => `${name}()`).join(' + ')
   writePatch(work, 'thread', kernel, 'kernel/audit.c', `${head}0;\n`, `${helpers.join('')}${head}${sum};\n`)

@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // The set-up as its users meet it: nothing to do, and something to do that it may not do itself.
 import { spawnSync } from 'node:child_process'
-import { cpSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import os from 'node:os'
 import path from 'node:path'
 import { describe, expect, test } from 'vitest'
+import { isNodeIn } from '../../scripts/node-range.mjs'
 
 const root = path.resolve(import.meta.dirname, '../..')
 
@@ -41,6 +42,23 @@ describe('the set-up', () => {
     })
   })
 
+  test('for the tests says which Node they need before it does anything; without them it goes on', () => {
+    withCheckout((dir) => {
+      symlinkSync(path.join(root, 'node_modules'), path.join(dir, 'node_modules'))
+      const lock = JSON.parse(readFileSync(path.join(dir, 'package-lock.json'), 'utf8'))
+      lock.packages['node_modules/vite'].engines.node = '^99.1.0 || >=100'
+      writeFileSync(path.join(dir, 'package-lock.json'), JSON.stringify(lock))
+      const setup = (...args: string[]) =>
+        spawnSync(process.execPath, ['scripts/setup.mjs', ...args], { cwd: dir, encoding: 'utf8' })
+      const { status, stderr } = setup('--tests')
+      expect([status, stderr]).toEqual([
+        5,
+        `setup: the tests do not run with Node ${process.versions.node}: they need ^99.1.0 || >=100\n`,
+      ])
+      expect(setup().stderr).toMatch(/^setup: built/)
+    })
+  })
+
   test.runIf(process.getuid?.() === 0)(
     'gives one line with the command to run to a user who may not install packages',
     () => {
@@ -66,4 +84,13 @@ describe('the set-up', () => {
       })
     },
   )
+})
+
+test.each([
+  ['^20.19.0 || >=22.12.0', { '20.12.0': false, '20.19.0': true, '21.7.0': false, '22.11.9': false, '24.0.0': true }],
+  ['>=20.12', { '20.9.0': false, '20.12.0': true, '22.0.0': true, '18.20.0': false }],
+  ['^22', { '22.0.0': true, '24.1.0': false }],
+  ['20.x', { '18.0.0': true }],
+])('the range %s has some Nodes, and others not', (range, nodes) => {
+  expect(Object.fromEntries(Object.keys(nodes).map((node) => [node, isNodeIn(range, node)]))).toEqual(nodes)
 })
