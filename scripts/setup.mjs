@@ -225,7 +225,7 @@ function installNpmPackages() {
 }
 
 if (!isNodeIn('>=20.12')) giveUp(`Node ${process.versions.node} is too old: Inarch needs 20.12 or newer`)
-// What runs the tests may ask for more than Inarch itself; npm leaves out what this Node is too old for, and says little.
+// What runs the tests may ask for more than Inarch; npm leaves out what this Node is too old for, and says little.
 const runner = forTests && readJson(path.join(root, 'package-lock.json'))?.packages['node_modules/vite']?.engines?.node
 if (runner && !isNodeIn(runner)) giveUp(`the tests do not run with Node ${process.versions.node}: they need ${runner}`)
 if (process.platform !== 'linux' || process.arch !== 'x64') giveUp('Inarch needs Linux on x86-64')

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// What the cache has of a fetched kernel, as far as it is looked at when one is chosen: nothing that could be built with.
+// What the cache has of a fetched kernel, as far as it is looked at when one is chosen: nothing to build with.
 import { mkdirSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
 import type { Kernel } from '../../src/kernel/kernel.ts'

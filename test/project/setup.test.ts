@@ -42,20 +42,20 @@ describe('the set-up', () => {
     })
   })
 
-  test('for the tests says which Node they need before it does anything; without them it goes on', () => {
+  test('for the tests says which Node they need before it does anything', () => {
     withCheckout((dir) => {
       symlinkSync(path.join(root, 'node_modules'), path.join(dir, 'node_modules'))
       const lock = JSON.parse(readFileSync(path.join(dir, 'package-lock.json'), 'utf8'))
       lock.packages['node_modules/vite'].engines.node = '^99.1.0 || >=100'
       writeFileSync(path.join(dir, 'package-lock.json'), JSON.stringify(lock))
-      const setup = (...args: string[]) =>
-        spawnSync(process.execPath, ['scripts/setup.mjs', ...args], { cwd: dir, encoding: 'utf8' })
-      const { status, stderr } = setup('--tests')
+      const { status, stderr } = spawnSync(process.execPath, ['scripts/setup.mjs', '--tests'], {
+        cwd: dir,
+        encoding: 'utf8',
+      })
       expect([status, stderr]).toEqual([
         5,
         `setup: the tests do not run with Node ${process.versions.node}: they need ^99.1.0 || >=100\n`,
       ])
-      expect(setup().stderr).toMatch(/^setup: built/)
     })
   })
 
