@@ -5,9 +5,9 @@ import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writ
 import os from 'node:os'
 import path from 'node:path'
 import { describe, expect, test } from 'vitest'
-import { isNodeIn } from '../../scripts/node-range.mjs'
 
 const root = path.resolve(import.meta.dirname, '../..')
+const script = new URL('../../scripts/node-range.mjs', import.meta.url)
 
 /** A checkout of its own, without what the set-up makes. */
 function withCheckout(work: (dir: string) => void): void {
@@ -91,6 +91,7 @@ test.each([
   ['>=20.12', { '20.9.0': false, '20.12.0': true, '22.0.0': true, '18.20.0': false }],
   ['^22', { '22.0.0': true, '24.1.0': false }],
   ['20.x', { '18.0.0': true }],
-])('the range %s has some Nodes, and others not', (range, nodes) => {
+])('the range %s has some Nodes, and others not', async (range, nodes) => {
+  const { isNodeIn } = await import(script.href)
   expect(Object.fromEntries(Object.keys(nodes).map((node) => [node, isNodeIn(range, node)]))).toEqual(nodes)
 })
