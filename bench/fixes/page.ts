@@ -169,18 +169,21 @@ function elsewherePart({ choice, rows }: Outcome, { kernel, fixes }: Results): s
   const built = fixes.flatMap(({ proof }) => proof ?? [])
   const engines = fixes.flatMap((one) => one.engines ?? [])
   const missing = fixes.filter(({ reversed }) => reversed !== true).map(({ id }) => `\`${id}\``)
+  const proven = built.filter(({ verdict }) => verdict !== 'failed').length
+  const agreed = engines.filter(({ agree }) => agree).length
   const told =
     built.length === 0
       ? ''
-      : ` ${built.filter(({ verdict }) => verdict !== 'failed').length} of ${built.length} that were built were proven,\n` +
-        `and both engines make the same live patch of ${engines.filter(({ agree }) => agree).length} of ${engines.length}.`
+      : ` ${proven} of ${built.length} that were built were proven,\n` +
+        `and both engines make the same live patch of ${agreed} of ${engines.length}.`
+  const same = pairs.length - others.length
   const table = others.map(
     ({ result, own }) => `| ${[result.id, said(own.result), said(result), own.view.may].join(' | ')} |`,
   )
   return `### On ${kernel.version} as well
 
 Of those that fit \`${kernel.release}\`, ${fixes.length} were checked there: ${undone.length} turned around, as that kernel has them${missing.length > 0 ? `, and ${missing.join(', ')} as they are` : ''}.
-The judgement is the same as on ${choice.older} for ${pairs.length - others.length}.${told}
+The judgement is the same as on ${choice.older} for ${same}.${told}
 ${table.length === 0 ? '' : `\n| fix | on ${choice.older} | on ${kernel.version} | reader |\n| --- | --- | --- | --- |\n${table.join('\n')}\n`}`
 }
 
