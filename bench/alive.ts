@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // What of each changed function reaches beyond its call, read from the texts alone:
-// npm run alive -- [--fixes] [--short] [PATCH…]    each patch's functions and warnings; --fixes: those of test/fixes
-import { readdirSync, readFileSync } from 'node:fs'
+// npm run alive -- [--fixes] [--short] [PATCH…]    each patch's functions and warnings; --fixes: those of the kernel's
+// series
+import { readFileSync } from 'node:fs'
 import path from 'node:path'
 import { parseArgs } from 'node:util'
 import { beyondLines } from '../src/check/semantics/plain/description.ts'
@@ -14,6 +15,7 @@ import { applyPatches } from '../src/patch/apply.ts'
 import { parsePatch } from '../src/patch/parse.ts'
 import { textFindings } from '../test/alive/text-findings.ts'
 import { reversed } from '../test/fixes/reversed.ts'
+import { patchOf, readChoices } from './fixes/choice.ts'
 
 const { values, positionals } = parseArgs({
   options: {
@@ -25,13 +27,12 @@ const { values, positionals } = parseArgs({
 })
 const job: Job = { signal: new AbortController().signal, journal: silentJournal() }
 const kernel = await selectKernel(job, values.kernel)
-const dir = 'test/fixes'
 const files = values.fixes
-  ? readdirSync(dir)
-      .filter(
-        (name) => name.endsWith('.patch') && (positionals.length === 0 || positionals.includes(name.slice(0, -6))),
-      )
-      .map((name) => path.join(dir, name))
+  ? readChoices()
+      .filter(({ series }) => series === kernel.series)
+      .flatMap(({ set, fixes }) => fixes.map(({ id }) => ({ set, id })))
+      .filter(({ id }) => positionals.length === 0 || positionals.includes(id))
+      .map(({ set, id }) => patchOf(set, id))
   : positionals
 let [plain, fixes, functionsPlain, functionsAll] = [0, 0, 0, 0]
 const start = process.cpuUsage()

@@ -3,7 +3,7 @@
 // and of the kpatch tests without a proof. It tells what the audit said of each, and which share of the build it took:
 // npm run audit -- --kernel 6.1 [--jobs N] [--engine source] [NAME…].
 // Each of them is right, so whatever the audit refuses here is a defect of its own.
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { mkdtempSync, rmSync } from 'node:fs'
 import os from 'node:os'
 import path from 'node:path'
 import { parseArgs } from 'node:util'
@@ -14,11 +14,9 @@ import type { Kernel } from '../src/kernel/kernel.ts'
 import { selectKernel } from '../src/kernel/select.ts'
 import { makeLivePatch } from '../src/module/make.ts'
 import { engines } from '../src/module/manifest/request.ts'
-import { parsePatch } from '../src/patch/parse.ts'
 import type { Patch } from '../src/patch/patch.ts'
 import { fixesFor } from '../test/engines/fixes.ts'
-import { reversed } from '../test/fixes/reversed.ts'
-import { patchOf, readChoice } from './fixes/choice.ts'
+import { fixesOf } from './fixes/fit.ts'
 
 const { values, positionals } = parseArgs({
   options: {
@@ -33,15 +31,6 @@ if (engine === undefined) throw new Error(`--engine is one of ${engines.join(', 
 const signal = new AbortController().signal
 const kernel = await selectKernel({ signal, journal: silentJournal() }, values.kernel)
 const output = mkdtempSync(path.join(os.tmpdir(), 'inarch-audit-'))
-
-/** A fix fits as it is, or, for a kernel that has it, reversed. */
-function fixes(): { name: string; patches: readonly Patch[] }[] {
-  if (kernel.series !== readChoice().series) return []
-  return readChoice().fixes.map(({ id }) => {
-    const text = readFileSync(patchOf(id), 'latin1')
-    return { name: id, patches: [parsePatch(Buffer.from(reversed(text), 'latin1'), `${id}.patch`)] }
-  })
-}
 
 interface Outcome {
   readonly word: string
@@ -83,7 +72,7 @@ async function build(
 }
 
 const work = [
-  ...fixes(),
+  ...(await fixesOf(kernel)).map(({ fix, patch }) => ({ name: fix.id, patches: [patch] })),
   ...fixesFor(kernel.series)
     .filter(({ version }) => version === undefined || version === kernel.version)
     .map(({ name, patches }) => ({ name, patches: patches(kernel) })),

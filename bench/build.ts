@@ -7,6 +7,7 @@ import { randomBytes } from 'node:crypto'
 import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import os from 'node:os'
 import path from 'node:path'
+import { withFewestDebugFlags } from '../src/build/compiler/debug-flags.ts'
 import { makeShadow } from '../src/build/kbuild/shadow-tree.ts'
 import { openUnits } from '../src/build/kbuild/units.ts'
 import { cacheRoot } from '../src/ground/cache.ts'
@@ -86,7 +87,7 @@ const applied = await applyPatches(kernel.source, [parsePatch(Buffer.from(patchT
 const change = applied.changes[0]!
 const unit = (await openUnits(job, kernel)).find(change.path)[0]!
 const asKbuild = unit.flags ?? []
-const withoutDebug = [...asKbuild.filter((flag) => !flag.startsWith('-g')), '-ffunction-sections', '-fdata-sections']
+const asInarch = [...withFewestDebugFlags(kernel.compiler, asKbuild), '-ffunction-sections', '-fdata-sections']
 
 await withScratch(async (dir) => {
   const shadow = path.join(dir, 'shadow')
@@ -139,7 +140,7 @@ await withScratch(async (dir) => {
     if (process.stderr.isTTY) process.stderr.write(`round ${round + 1} of ${rounds}\r`)
     for (const [flags, name] of [
       [asKbuild, "kbuild's arguments"],
-      [withoutDebug, "Inarch's arguments"],
+      [asInarch, "Inarch's arguments"],
     ] as const) {
       sample(
         `two compiler runs, ${name}, one after the other`,

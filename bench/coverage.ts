@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // How far the exercises of a proof reach: in one boot of a kernel, with a probe on every function that the real fixes
-// of test/fixes replace, all exercises are done, each once.
-// npm run coverage -- [--kernel WHICH] [--limit SECONDS]
+// of a set (bench/fixes) replace, all exercises are done, each once.
+// npm run coverage -- [--set SET] [--kernel WHICH] [--limit SECONDS]
 // The last lines are a table for docs/proof.md.
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import os from 'node:os'
@@ -17,6 +17,7 @@ import { readResults } from './fixes/results.ts'
 
 const { values } = parseArgs({
   options: {
+    set: { type: 'string', default: 'bookworm' },
     kernel: { type: 'string', default: '6.1' },
     limit: { type: 'string', default: '600' },
   },
@@ -40,7 +41,7 @@ interface Place {
   readonly name: string
 }
 /** The fixes that were built, with what each replaces. */
-const fixes = (readResults()?.fixes ?? []).filter(({ proof }) => proof !== undefined)
+const fixes = (readResults(values.set)?.fixes ?? []).filter(({ proof }) => proof !== undefined)
 const key = ({ object, name }: Place) => `${object}:${name}`
 const places = [...new Map(fixes.flatMap(({ functions }) => functions).map((one) => [key(one), one])).values()]
 const modules = [...new Set(places.map(({ object }) => object))].filter((object) => object !== 'vmlinux')

@@ -22,8 +22,7 @@ import { applyPatches } from '../src/patch/apply.ts'
 import { parsePatch } from '../src/patch/parse.ts'
 import type { Patch } from '../src/patch/patch.ts'
 import { fixesFor } from '../test/engines/fixes.ts'
-import { reversed } from '../test/fixes/reversed.ts'
-import { patchOf, readChoice } from './fixes/choice.ts'
+import { fixesOf } from './fixes/fit.ts'
 import { differing, follow, missed, parentOf, told } from './oracle/judge.ts'
 import { randomFrom, shuffled } from './source/sample.ts'
 
@@ -46,16 +45,8 @@ interface Source {
   readonly patches: () => readonly Patch[]
 }
 
-function fixes(kernel: Kernel): Source[] {
-  const chosen =
-    kernel.series === readChoice().series
-      ? readChoice().fixes.map(({ id }) => ({
-          name: id,
-          patches: () => [
-            parsePatch(Buffer.from(reversed(readFileSync(patchOf(id), 'latin1')), 'latin1'), `${id}.patch`),
-          ],
-        }))
-      : []
+async function fixes(kernel: Kernel): Promise<Source[]> {
+  const chosen = (await fixesOf(kernel)).map(({ fix, patch }) => ({ name: fix.id, patches: () => [patch] }))
   const others = fixesFor(kernel.series)
     .filter(({ version }) => version === undefined || version === kernel.version)
     .map(({ name, patches }) => ({ name, patches: () => patches(kernel) }))
@@ -166,7 +157,7 @@ const end = performance.now() + 60_000 * Number(values.minutes)
 async function judgeChanges(): Promise<string> {
   const kernel = await selectKernel(job, values.kernel)
   const older = values.older === undefined ? [] : wholeFiles(kernel, await selectKernel(job, values.older))
-  const sources = shuffled([...fixes(kernel), ...older], random).filter(
+  const sources = shuffled([...(await fixes(kernel)), ...older], random).filter(
     ({ name }) => positionals.length === 0 || positionals.includes(name),
   )
   let done = 0

@@ -29,7 +29,7 @@ import { selectKernel } from '../src/kernel/select.ts'
 import { changes, isFor } from '../test/changes/changes.ts'
 import { diffOf } from '../test/changes/prove.ts'
 import { reversed } from '../test/fixes/reversed.ts'
-import { readChoice } from './fixes/choice.ts'
+import { patchDir, readChoices } from './fixes/choice.ts'
 
 const { values, positionals } = parseArgs({
   options: {
@@ -81,7 +81,12 @@ function patchesIn(dir: string, label: string): Input[] {
 
 /** Every patch of the project; a patch that does not fit a kernel must be refused in the same words. */
 function inputsFor(kernel: Kernel): Input[] {
-  const fixes = patchesIn('test/fixes', 'fix')
+  const fixes = readChoices().flatMap(({ set, series }) =>
+    patchesIn(patchDir(set), `fix-${set}`).map(({ name, text }) => ({
+      name,
+      text: kernel.series === series ? Buffer.from(reversed(text.toString('latin1')), 'latin1') : text,
+    })),
+  )
   return [
     ...patchesIn('examples', 'example'),
     ...patchesIn('examples/authoring', 'authoring'),
@@ -92,12 +97,7 @@ function inputsFor(kernel: Kernel): Input[] {
     ...changes
       .filter(isFor(kernel.series))
       .map((change) => ({ name: `change-${change.name}`, text: diffOf(kernel, change) })),
-    ...(kernel.series === readChoice().series
-      ? fixes.map(({ name, text }) => ({
-          name,
-          text: Buffer.from(reversed(text.toString('latin1')), 'latin1'),
-        }))
-      : fixes),
+    ...fixes,
   ]
 }
 

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// The fixes that were chosen from a stable update, as choice.json records them: which hunks of the difference
-// between two sources belong together, and which entries of the changelog they are. The patches made from it
-// lie in test/fixes, so that they outlive the two versions in the archive.
-import { readFileSync } from 'node:fs'
+// The sets of real fixes. Each folder beside this file is one: its choice.json records which hunks of the difference
+// between two sources belong together, and which entries of the changelog they are. The patches made from it lie in
+// the folder of the same name below test/fixes, so that they outlive the two versions in the archive.
+import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import path from 'node:path'
 import * as v from 'valibot'
 
@@ -10,6 +10,8 @@ import * as v from 'valibot'
 const here = path.resolve('bench/fixes')
 
 const ChoiceSchema = v.object({
+  /** As the page calls where the fixes come from: `Debian 12`. */
+  title: v.string(),
   series: v.string(),
   /** Debian's versions of the two sources. */
   older: v.string(),
@@ -28,17 +30,40 @@ const ChoiceSchema = v.object({
   ),
 })
 
-export type Choice = v.InferOutput<typeof ChoiceSchema>
+export type Choice = v.InferOutput<typeof ChoiceSchema> & {
+  /** The set's name, which is its folder's. */
+  readonly set: string
+}
 export type ChosenFix = Choice['fixes'][number]
 
-export const patchDir = path.resolve('test/fixes')
+/** The names of all sets. */
+export function setNames(): string[] {
+  return readdirSync(here)
+    .filter((name) => existsSync(path.join(here, name, 'choice.json')))
+    .sort()
+}
+
+/** The file of a set that lies beside its choice.json. */
+export function fileOf(set: string, name: string): string {
+  return path.join(here, set, name)
+}
 
 /** @throws when choice.json is not as it has to be */
-export function readChoice(): Choice {
-  return v.parse(ChoiceSchema, JSON.parse(readFileSync(path.join(here, 'choice.json'), 'utf8')))
+export function readChoice(set: string): Choice {
+  return { set, ...v.parse(ChoiceSchema, JSON.parse(readFileSync(fileOf(set, 'choice.json'), 'utf8'))) }
+}
+
+/** Every set, as it was chosen. */
+export function readChoices(): Choice[] {
+  return setNames().map(readChoice)
+}
+
+/** Where the patches of a set lie. */
+export function patchDir(set: string): string {
+  return path.resolve('test/fixes', set)
 }
 
 /** Where the patch of a fix lies. */
-export function patchOf(id: string): string {
-  return path.join(patchDir, `${id}.patch`)
+export function patchOf(set: string, id: string): string {
+  return path.join(patchDir(set), `${id}.patch`)
 }

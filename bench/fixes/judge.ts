@@ -1,29 +1,12 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // Puts the chosen fixes through `check`, as the command does it.
-import { readFileSync } from 'node:fs'
 import pLimit from 'p-limit'
 import { Fault } from '../../src/ground/fault.ts'
 import type { Job } from '../../src/ground/job.ts'
 import type { Kernel } from '../../src/kernel/kernel.ts'
 import { judgeFix } from '../../src/module/judgement.ts'
-import { parsePatch } from '../../src/patch/parse.ts'
-import type { Patch } from '../../src/patch/patch.ts'
-import { reversed } from '../../test/fixes/reversed.ts'
-import { type ChosenFix, patchOf } from './choice.ts'
+import type { FittingFix } from './fit.ts'
 import type { FixFinding, FixResult } from './results.ts'
-
-export interface JudgeOptions {
-  /** Undo the fix instead: for a kernel that has it already. */
-  readonly reversed: boolean
-  /** How many side by side. */
-  readonly jobs: number
-}
-
-/** The patch of a fix, as it stands in test/fixes or reversed. */
-export function readFix({ id }: ChosenFix, options: Pick<JudgeOptions, 'reversed'>): Patch {
-  const text = readFileSync(patchOf(id), 'latin1')
-  return parsePatch(Buffer.from(options.reversed ? reversed(text) : text, 'latin1'), `${id}.patch`)
-}
 
 export function briefFindings(findings: readonly FixFinding[]): FixFinding[] {
   return findings.map(({ severity, rule, message, symbol, unit }) => ({
@@ -35,28 +18,29 @@ export function briefFindings(findings: readonly FixFinding[]): FixFinding[] {
   }))
 }
 
-/** Checks the fixes, `options.jobs` side by side, and tells of each when it is done. */
+/** Checks the fixes, `jobs` side by side, and tells of each when it is done. */
 export async function judgeAll(
   job: Job,
   kernel: Kernel,
-  fixes: readonly ChosenFix[],
-  options: JudgeOptions,
+  fixes: readonly FittingFix[],
+  jobs: number,
   tell: (result: FixResult) => void,
 ): Promise<void> {
-  const limit = pLimit(options.jobs)
-  await Promise.all(fixes.map((fix) => limit(async () => tell(await judge(job, kernel, fix, options)))))
+  const limit = pLimit(jobs)
+  await Promise.all(fixes.map((fix) => limit(async () => tell(await judge(job, kernel, fix)))))
 }
 
-async function judge(job: Job, kernel: Kernel, fix: ChosenFix, options: JudgeOptions): Promise<FixResult> {
+async function judge(job: Job, kernel: Kernel, { fix, patch, reversed }: FittingFix): Promise<FixResult> {
   const start = performance.now()
   const done = (rest: Omit<FixResult, 'id' | 'ms'>): FixResult => ({
     id: fix.id,
+    ...(reversed ? { reversed } : {}),
     ...rest,
     ms: Math.round(performance.now() - start),
   })
   try {
     const { verdict, findings, functions } = await judgeFix(job, kernel, {
-      patches: [readFix(fix, options)],
+      patches: [patch],
       name: fix.id,
       replace: true,
       output: '',

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // docs/fixes.md, from what was found and what a person says about it.
-import type { Choice, ChosenFix } from './choice.ts'
-import type { Compared, FixResult, Results, Views } from './results.ts'
+import type { ChosenFix } from './choice.ts'
+import type { Compared, Findings, FixResult, Results, Views } from './results.ts'
 
 interface Row {
+  readonly set: string
   readonly fix: ChosenFix
   readonly result: FixResult
   readonly view: Views[string]
@@ -71,7 +72,7 @@ function tableRow(row: Row): string {
   const rulesNamed = rules.length > 0 ? `: ${rules.map((rule) => `\`${rule}\``).join(', ')}` : ''
   const verdict = `${judged[result.verdict]}${rulesNamed}`
   const cells = [
-    `[${fix.id}](../test/fixes/${fix.id}.patch)${fix.heldOut === true ? ' *2*' : ''}`,
+    `[${fix.id}](../test/fixes/${row.set}/${fix.id}.patch)${fix.heldOut === true ? ' *2*' : ''}`,
     fix.subsystem,
     functionsOf(result) || '–',
     verdict,
@@ -92,94 +93,174 @@ function named(rows: readonly Row[], empty: string): string {
   return rows.length === 0 ? `${empty}\n` : `${rows.map(reading).join('\n')}\n`
 }
 
-function idsOf(rows: readonly Row[], wanted: ReturnType<typeof agreement>): string {
-  const ids = rows.filter((row) => agreement(row) === wanted).map(({ fix }) => `\`${fix.id}\``)
-  return ids.length === 0 ? 'none' : ids.join(', ')
+/** What one set came to. */
+interface Outcome extends Findings {
+  readonly results: Results
+  readonly rows: readonly Row[]
+  readonly of: (wanted: ReturnType<typeof agreement>) => readonly Row[]
 }
 
-/** The page as it has to be. */
-export function fixesPage(choice: Choice, results: Results | undefined, views: Views, compared: Compared): string {
-  if (results === undefined) throw new Error('Nothing was checked yet')
+/** Nothing, before the first run of a set. */
+function outcomesOf(findings: Findings): Outcome[] {
+  const { choice, results, views, compared } = findings
+  if (results === undefined) return []
   const rows = choice.fixes.flatMap((fix): Row[] => {
     const result = results.fixes.find(({ id }) => id === fix.id)
     const view = views[fix.id]
-    return result === undefined || view === undefined ? [] : [{ fix, result, view, compared: compared[fix.id] }]
+    return result === undefined || view === undefined
+      ? []
+      : [{ set: choice.set, fix, result, view, compared: compared[fix.id] }]
   })
-  const unchecked = choice.fixes.filter(({ id }) => !rows.some(({ fix }) => fix.id === id))
-  const of = (wanted: ReturnType<typeof agreement>) => rows.filter((row) => agreement(row) === wanted)
-  const [right, alarms, missed] = [of('right'), of('false alarm'), of('missed')]
-  const second = rows.filter(({ fix }) => fix.heldOut === true)
-  const proven = rows.filter(({ result }) => result.proof !== undefined && result.proof.verdict !== 'failed')
-  const failed = rows.filter(({ result }) => result.proof?.verdict === 'failed')
-  const harmless = rows.filter(({ view }) => view.may === 'yes')
-  const count = (verdict: FixResult['verdict']) => rows.filter(({ result }) => result.verdict === verdict).length
+  return [{ ...findings, results, rows, of: (wanted) => rows.filter((row) => agreement(row) === wanted) }]
+}
+
+/** The figures of a set, one for each line of the summary. */
+function figures({ rows, of }: Outcome): readonly (readonly [string, string])[] {
+  const count = (verdict: FixResult['verdict']) =>
+    String(rows.filter(({ result }) => result.verdict === verdict).length)
+  const built = rows.flatMap(({ result: { proof } }) => proof ?? [])
+  const proven = built.filter(({ verdict }) => verdict !== 'failed').length
+  const compared = rows.flatMap(({ result: { engines } }) => engines ?? [])
+  const harmless = rows.filter(({ view }) => view.may === 'yes').length
+  const median = rows.map(({ result }) => result.ms).sort((a, b) => a - b)[Math.floor(rows.length / 2)] ?? 0
+  return [
+    ['checked', String(rows.length)],
+    ['judged *possible*', count('possible')],
+    ['*asks* (a warning waits for consent)', count('consent')],
+    ['*refused*', count('refused')],
+    ['*nothing to do* in this configuration', count('none')],
+    ['the judgement is right', String(of('right').length)],
+    [
+      'false alarms, of those that the reader would apply without a second thought',
+      `${of('false alarm').length} of ${harmless}`,
+    ],
+    ['missed dangers', String(of('missed').length)],
+    [
+      'proven in a virtual machine (loaded, switched, reverted), of those that were built for it',
+      `${proven} of ${built.length}`,
+    ],
+    [
+      'both engines make the same live patch, of those built with both',
+      compared.length === 0 ? '–' : `${compared.filter(({ agree }) => agree).length} of ${compared.length}`,
+    ],
+    ['a check takes (median), on a busy machine', `${inSeconds(median)} s`],
+  ]
+}
+
+function summary(outcomes: readonly Outcome[]): string {
+  const columns = outcomes.map(figures)
+  const lines = columns[0]!.map(([label], index) => [label, ...columns.map((column) => column[index]![1])])
+  const head = ['', ...outcomes.map(({ choice }) => choice.title)]
+  return [head, head.map(() => '---'), ...lines].map((cells) => `| ${cells.join(' | ')} |`).join('\n')
+}
+
+/** How the fixes of a set fare on the kernel of another series. */
+function elsewherePart({ choice, rows }: Outcome, { kernel, fixes }: Results): string {
+  const undone = fixes.filter(({ reversed }) => reversed === true)
+  const pairs = fixes.flatMap((result) => {
+    const own = rows.find(({ fix }) => fix.id === result.id)
+    return own === undefined ? [] : [{ result, own }]
+  })
+  const said = (result: FixResult) => {
+    const rules = objectingRules(result).map((rule) => `\`${rule}\``)
+    return `${judged[result.verdict]}${rules.length > 0 ? `: ${rules.join(', ')}` : ''}`
+  }
+  const others = pairs.filter(({ result, own }) => said(result) !== said(own.result))
+  const built = fixes.flatMap(({ proof }) => proof ?? [])
+  const engines = fixes.flatMap((one) => one.engines ?? [])
+  const missing = fixes.filter(({ reversed }) => reversed !== true).map(({ id }) => `\`${id}\``)
+  const proven = built.filter(({ verdict }) => verdict !== 'failed').length
+  const agreed = engines.filter(({ agree }) => agree).length
+  const told =
+    built.length === 0
+      ? ''
+      : ` ${proven} of ${built.length} that were built were proven,\n` +
+        `and both engines make the same live patch of ${agreed} of ${engines.length}.`
+  const same = pairs.length - others.length
+  const table = others.map(
+    ({ result, own }) => `| ${[result.id, said(own.result), said(result), own.view.may].join(' | ')} |`,
+  )
+  return `### On ${kernel.version} as well
+
+Of those that fit \`${kernel.release}\`, ${fixes.length} were checked there: ${undone.length} turned around, as that kernel has them${missing.length > 0 ? `, and ${missing.join(', ')} as they are` : ''}.
+The judgement is the same as on ${choice.older} for ${same}.${told}
+${table.length === 0 ? '' : `\n| fix | on ${choice.older} | on ${kernel.version} | reader |\n| --- | --- | --- | --- |\n${table.join('\n')}\n`}`
+}
+
+function differing({ rows }: Outcome): string {
+  const some = rows.filter(({ result: { engines } }) => engines !== undefined && !engines.agree)
+  const line = ({ fix, result: { engines } }: Row) => `- **${fix.id}**: ${engines?.differences.join('; ')}`
+  return some.length === 0 ? '' : `### Where the engines differ\n\n${some.map(line).join('\n')}\n\n`
+}
+
+function setPart(outcome: Outcome): string {
+  const { choice, results, rows, of, lessons, elsewhere } = outcome
   const headers = rows.filter(({ fix }) => Object.keys(fix.files).some((file) => file.endsWith('.h')))
   const several = rows.filter(({ fix }) => Object.keys(fix.files).length > 1)
   const modules = rows.filter(({ result }) => result.functions.some(({ object }) => object !== 'vmlinux'))
-  const median = rows.map(({ result }) => result.ms).sort((a, b) => a - b)[Math.floor(rows.length / 2)] ?? 0
-  return `# Real fixes, judged
+  const unchecked = choice.fixes.filter(({ id }) => !rows.some(({ fix }) => fix.id === id))
+  const failed = rows.filter(({ result }) => result.proof?.verdict === 'failed')
+  const notes = [
+    ...(unchecked.length > 0 ? [`Not checked: ${unchecked.map(({ id }) => `\`${id}\``).join(', ')}.`] : []),
+    ...failed.map(
+      ({ fix, result }) => `The proof of **${fix.id}** failed: ${result.proof?.failures[0]?.split('\n')[0] ?? ''}.`,
+    ),
+  ]
+  return `## ${choice.title}: from ${choice.older} to ${choice.newer}
 
-Debian's security update of its kernel from ${choice.older} to ${choice.newer} fixes several hundred bugs. ${rows.length} of them were put through
-\`inarch check\` on ${results.kernel.version} (\`${results.kernel.release}\`), and a person who knows the code read each: the patch, the code around it, and
-who else uses what it changes. What the reader thinks was written down before the tool was asked.
+Checked on \`${results.kernel.release}\` (${results.kernel.version}). ${headers.length} of the ${rows.length} fixes change a header, ${several.length} change several files, ${modules.length} reach into
+modules. They come from ${new Set(rows.map(({ fix }) => fix.subsystem)).size} subsystems. The patches are in \`test/fixes/${choice.set}/\`.
 
-${headers.length} of the fixes change a header, ${several.length} change several files, ${modules.length} reach into modules. They come from
-${new Set(rows.map(({ fix }) => fix.subsystem)).size} subsystems. The titles are those of Debian's changelog; a fix is one entry, or several where their hunks can't be parted. The patches are in
-\`test/fixes/\`.
+${lessons}
 
-| | |
-| --- | --- |
-| checked | ${rows.length} |
-| judged *possible* | ${count('possible')} |
-| *asks* (a warning waits for consent) | ${count('consent')} |
-| *refused* | ${count('refused')} |
-| *nothing to do* in this configuration | ${count('none')} |
-| the judgement is right | ${right.length} |
-| false alarms | ${alarms.length} of the ${harmless.length} that the reader would apply without a second thought, or another rule besides the right one |
-| missed dangers | ${missed.length} |
-| built and proven in a virtual machine: loaded, switched, reverted | ${proven.length} of ${proven.length + failed.length} that build |
-| a check takes (median) | ${inSeconds(median)} s, on a busy machine |
-
-What of each function reaches beyond its call is told as well ([alive.md](alive.md)): of all 123 fixes, read from their texts alone, 63 are plain in every function.
-
-## What these fixes taught the rules
-
-The rules were written while these fixes were read, so the figures of the first set are better than those of fixes that nobody has looked at.
-At the first run four were false alarms: \`ext4-ea-nowait\` and \`loop-block-size\` (\`address-of-new-function\`: the callee calls the function at once, or only
-compares the address), \`ext4-writepages-nofs\` and \`apparmor-null-profile\` (\`lock-balance\`: the same lock by way of another variable). And what
-\`secretmem-account\`, \`xfrm-dev-ref\` and \`sqpoll-disabled\` bring about was not seen. The rules were corrected, in general terms, and all of the first set were run again then.
-
-So a second set was chosen when the rules were done, and judged by the reader before the first run. Of its ${second.length} fixes the judgement is right for
-${second.filter((row) => agreement(row) === 'right').length}; false alarms: ${idsOf(second, 'false alarm')}; missed: ${idsOf(second, 'missed')}. They are marked *2* in the table.
-
-## False alarms
+### False alarms
 
 A rule that warns or refuses where the reader sees no danger.
 
-${named(alarms, 'None.')}
-## Missed dangers
+${named(of('false alarm'), 'None.')}
+### Missed dangers
 
 The tool would build these without a word, and the reader would not, or not without care.
 
-${named(missed, 'None.')}
-## The table
-
-*Reader*: would a person apply it to a running kernel? *Proven*: seconds for loading, for the transition, and for the way back, in a guest
-without KVM. A fix of a module is proven in both orders; *patch first* is the second. A module whose hardware the guest does not have is patched all
-the same, if it loads at all. What the reader would not apply was not proven, and the second set was not, either.
+${named(of('missed'), 'None.')}
+${elsewhere.map((one) => `${elsewherePart(outcome, one)}\n`).join('')}${differing(outcome)}### The table
 
 | fix | subsystem | replaces | judged | reader | agree | proven: load / switch / revert |
 | --- | --- | --- | --- | --- | --- | --- |
 ${rows.map(tableRow).join('\n')}
-
-## What the reader says
+${notes.length > 0 ? `\n${notes.join('\n')}\n` : ''}
+### What the reader says
 
 ${rows.map(reading).join('\n')}
+`
+}
 
+/** The page as it has to be. */
+export function fixesPage(sets: readonly Findings[]): string {
+  const outcomes = sets.flatMap(outcomesOf)
+  const froms = outcomes.map(
+    ({ choice, rows }) => `${rows.length} of ${choice.title}'s (${choice.older} to ${choice.newer})`,
+  )
+  return `# Real fixes, judged
+
+A security update of Debian's kernel fixes several hundred bugs. Of such updates, ${froms.join(' and ')}
+were put through \`inarch check\` on the older kernel, and a person who knows the code read each: the patch, the code around it, and who else
+uses what it changes. What the reader thinks was written down before the tool was asked. The titles are those of Debian's changelog; a fix is one
+entry, or several where their hunks can't be parted.
+
+${summary(outcomes)}
+
+*Reader*, in the tables below: would a person apply it to a running kernel? *Proven*: seconds for loading, for the transition, and for the way
+back, in a guest without KVM. A fix of a module is proven in both orders; *patch first* is the second. A module whose hardware the guest does not
+have is patched all the same, if it loads at all. What the reader would not apply was not proven.
+
+${outcomes.map(setPart).join('\n')}
 ## Do it again
 
 \`npm run fixes\` checks them all, \`npm run fixes -- --prove\` also builds and proves them, \`npm run fixes -- --page\` writes this page from
-what was found (\`bench/fixes/results.json\`), what the reader says (\`views.json\`) and how the two compare (\`compared.json\`). When ${choice.older} has left
-the archive, the patches are turned around and checked on the newest kernel of the series: to undo a fix is a live patch as well.
-${unchecked.length > 0 ? `\nNot checked, because a header that most of the kernel includes takes very long on a busy machine: ${unchecked.map(({ id }) => `\`${id}\``).join(', ')}.\n` : ''}${failed.length > 0 ? `\nProofs that failed: ${failed.map(({ fix, result }) => `**${fix.id}** (${result.proof?.failures[0]?.split('\n')[0] ?? ''})`).join('; ')}.\n` : ''}`
+what was found (\`results.json\` in a set's folder below \`bench/fixes/\`), what the reader says (\`views.json\`), how the two compare
+(\`compared.json\`) and what was learnt (\`lessons.md\`). \`--set\` names one set, \`--on\` another kernel. When the older version has left the
+archive, the patches are turned around and checked on the newest kernel of the series: to undo a fix is a live patch as well. Another set is another
+folder with these files: \`--take\` makes its patches from \`choice.json\`.
+`
 }

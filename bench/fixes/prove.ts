@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// Builds the fixes that can be built and proves them, as many as possible in one boot.
+// Builds the fixes that can be built, with both engines, and proves them, as many as possible in one boot.
 import pLimit from 'p-limit'
 import { Fault } from '../../src/ground/fault.ts'
 import type { Job } from '../../src/ground/job.ts'
@@ -8,12 +8,11 @@ import { makeLivePatch } from '../../src/module/make.ts'
 import type { WrittenModule } from '../../src/module/manifest/output.ts'
 import { readSubject } from '../../src/vm/plan/subject.ts'
 import { type Proof, proveMany } from '../../src/vm/proof.ts'
-import type { ChosenFix } from './choice.ts'
-import { type JudgeOptions, readFix } from './judge.ts'
-import type { FixResult, Proven } from './results.ts'
+import type { FittingFix } from './fit.ts'
+import type { EngineComparison, FixResult, Proven } from './results.ts'
 
 /** What became of a fix that was judged. */
-export type Attempt = Pick<FixResult, 'refusal' | 'allowed' | 'proof'>
+export type Attempt = Pick<FixResult, 'refusal' | 'allowed' | 'engines' | 'proof'>
 
 /**
  * Builds fixes and proves them in one boot, as long as none fails.
@@ -22,21 +21,22 @@ export type Attempt = Pick<FixResult, 'refusal' | 'allowed' | 'proof'>
 export async function proveAll(
   job: Job,
   kernel: Kernel,
-  fixes: readonly ChosenFix[],
+  fixes: readonly FittingFix[],
   consents: (id: string) => boolean,
   output: string,
-  options: JudgeOptions,
+  jobs: number,
   tell: (id: string, attempt: Attempt) => void,
 ): Promise<void> {
-  const limit = pLimit(options.jobs)
+  const limit = pLimit(jobs)
   const built = await Promise.all(
-    fixes.map((fix) =>
+    fixes.map((one) =>
       limit(async () => {
+        const { id } = one.fix
         try {
-          return [{ id: fix.id, ...(await build(job, kernel, fix, consents(fix.id), output, options)) }]
+          return [{ id, ...(await build(job, kernel, one, consents(id), output)) }]
         } catch (error) {
           if (!(error instanceof Fault)) throw error
-          tell(fix.id, { refusal: error.message })
+          tell(id, { refusal: error.message })
           return []
         }
       }),
@@ -49,31 +49,59 @@ export async function proveAll(
   )
   // One processor: no other is idle when a transition begins, so it ends at once.
   const proofs = await proveMany(job, kernel, requests, { cpus: 1, memory: 1024 })
-  for (const [index, { id, allow }] of ready.entries()) {
+  for (const [index, { id, allow, made }] of ready.entries()) {
     const proof = proofs[index]
     if (proof === undefined) continue
-    tell(id, { ...(allow.length === 0 ? {} : { allowed: [...allow] }), proof: provenOf(proof) })
+    tell(id, {
+      ...(allow.length === 0 ? {} : { allowed: [...allow] }),
+      engines: comparedEngines(made),
+      proof: provenOf(proof),
+    })
   }
 }
 
-/** Builds a fix; where only warnings stand in the way, again with the reader's consent. */
+/**
+ * Builds a fix with both engines, and takes the binary one's module; where only warnings stand in the way, again with
+ * the reader's consent.
+ */
 async function build(
   job: Job,
   kernel: Kernel,
-  fix: ChosenFix,
+  one: FittingFix,
   consents: boolean,
   output: string,
-  options: JudgeOptions,
   allow: readonly string[] = [],
 ): Promise<{ made: WrittenModule; allow: readonly string[] }> {
   try {
-    const patches = [readFix(fix, options)]
-    const made = await makeLivePatch(job, kernel, { patches, name: fix.id, replace: true, allow, output })
+    const { fix, patch } = one
+    const made = await makeLivePatch(job, kernel, {
+      patches: [patch],
+      name: fix.id,
+      replace: true,
+      engine: 'both',
+      allow: ['engines-differ', ...allow],
+      output,
+    })
     return { made, allow }
   } catch (error) {
     if (!(error instanceof Fault) || error.code !== 'needs-consent' || !consents || allow.length > 0) throw error
     const asking = error.findings.filter(({ severity }) => severity === 'warning').map(({ rule }) => rule)
-    return await build(job, kernel, fix, consents, output, options, [...new Set(asking)])
+    return await build(job, kernel, one, consents, output, [...new Set(asking)])
+  }
+}
+
+function comparedEngines({ manifest: { engines } }: WrittenModule): EngineComparison {
+  const functions = engines?.functions ?? []
+  return {
+    agree: engines?.agree === true,
+    identical: functions.filter(({ code }) => code === 'identical').length,
+    functions: functions.length,
+    differences: [
+      ...(engines?.failure === undefined ? [] : [engines.failure]),
+      ...functions.flatMap(({ name, replacedBy, code, explanation }) =>
+        replacedBy === 'both' && code === 'identical' ? [] : `${name}: ${replacedBy}, ${explanation ?? code ?? ''}`,
+      ),
+    ],
   }
 }
 

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// What was found about the fixes and what a person says about them, as the JSON files beside this one keep it.
+// What was found about the fixes of a set and what a person says about them, as the JSON files of its folder keep it.
 // views.json was written before the tool's judgement was looked at; compared.json afterwards.
-import { existsSync, readFileSync, writeFileSync } from 'node:fs'
+import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
 import * as v from 'valibot'
+import { type Choice, fileOf, readChoice } from './choice.ts'
 
 const FindingSchema = v.object({
   severity: v.picklist(['error', 'warning', 'note']),
@@ -21,8 +22,19 @@ const ProvenSchema = v.object({
   orders: v.array(v.object({ title: v.string(), loadMs: v.number(), switchMs: v.number(), revertMs: v.number() })),
 })
 
+const EnginesSchema = v.object({
+  agree: v.boolean(),
+  /** Of how many functions both engines make the same machine code, and how many either replaces. */
+  identical: v.number(),
+  functions: v.number(),
+  /** What they do not agree on, in sentences; or why the source engine made no module. */
+  differences: v.array(v.string()),
+})
+
 const ResultSchema = v.object({
   id: v.string(),
+  /** The kernel has the fix, so it was undone. */
+  reversed: v.exactOptional(v.boolean()),
   verdict: v.picklist(['possible', 'consent', 'refused', 'none', 'failed']),
   findings: v.array(FindingSchema),
   functions: v.array(v.object({ object: v.string(), name: v.string() })),
@@ -32,6 +44,8 @@ const ResultSchema = v.object({
   refusal: v.exactOptional(v.string()),
   /** The rules whose warnings were allowed. */
   allowed: v.exactOptional(v.array(v.string())),
+  /** What the source engine made of it beside the binary one, whose module is proven. */
+  engines: v.exactOptional(EnginesSchema),
   proof: v.exactOptional(ProvenSchema),
 })
 
@@ -65,6 +79,7 @@ const ComparedSchema = v.record(
   }),
 )
 
+export type EngineComparison = v.InferOutput<typeof EnginesSchema>
 export type FixFinding = v.InferOutput<typeof FindingSchema>
 export type Proven = v.InferOutput<typeof ProvenSchema>
 export type FixResult = v.InferOutput<typeof ResultSchema>
@@ -72,30 +87,74 @@ export type Results = v.InferOutput<typeof ResultsSchema>
 export type Views = v.InferOutput<typeof ViewsSchema>
 export type Compared = v.InferOutput<typeof ComparedSchema>
 
-const fileOf = (name: string) => path.resolve('bench/fixes', `${name}.json`)
-const read = (name: string): unknown => JSON.parse(readFileSync(fileOf(name), 'utf8'))
+const json = (set: string, name: string): unknown => JSON.parse(readFileSync(fileOf(set, name), 'utf8'))
 
-/** Undefined before the first run. */
-export function readResults(): Results | undefined {
-  return existsSync(fileOf('results')) ? v.parse(ResultsSchema, read('results')) : undefined
+/** On which kernels a set was tried: its own, or another one, named by its series. */
+const resultsFile = (series?: string) => (series === undefined ? 'results.json' : `results-on-${series}.json`)
+
+/**
+ * What was found about a set on its own kernel, or on one of another series.
+ * @returns undefined before the first run
+ */
+export function readResults(set: string, series?: string): Results | undefined {
+  const name = resultsFile(series)
+  return existsSync(fileOf(set, name)) ? v.parse(ResultsSchema, json(set, name)) : undefined
 }
 
-export function readViews(): Views {
-  return v.parse(ViewsSchema, read('views'))
+function readElsewhere(set: string): Results[] {
+  const series = readdirSync(path.dirname(fileOf(set, 'choice.json'))).flatMap(
+    (name) => /^results-on-(.+)\.json$/.exec(name)?.slice(1) ?? [],
+  )
+  return series.sort().flatMap((one) => readResults(set, one) ?? [])
 }
 
-export function readCompared(): Compared {
-  return v.parse(ComparedSchema, read('compared'))
+export function readViews(set: string): Views {
+  return v.parse(ViewsSchema, json(set, 'views.json'))
 }
 
-/** Keeps what is known of one fix; what was known of it on another kernel is forgotten. */
-export function keepResult(kernel: { release: string; version: string }, result: FixResult): void {
-  const known = readResults()
+function readCompared(set: string): Compared {
+  return v.parse(ComparedSchema, json(set, 'compared.json'))
+}
+
+/** All that is known of a set. */
+export interface Findings {
+  readonly choice: Choice
+  readonly results: Results | undefined
+  /** The same on kernels that are not its own. */
+  readonly elsewhere: readonly Results[]
+  readonly views: Views
+  readonly compared: Compared
+  /** What the set taught, as its folder has it. */
+  readonly lessons: string
+}
+
+export function readFindings(set: string): Findings {
+  return {
+    choice: readChoice(set),
+    results: readResults(set),
+    elsewhere: readElsewhere(set),
+    views: readViews(set),
+    compared: readCompared(set),
+    lessons: readFileSync(fileOf(set, 'lessons.md'), 'utf8').trimEnd(),
+  }
+}
+
+/**
+ * Keeps what is known of one fix; what was known of it on another kernel is forgotten.
+ * @param series of the kernel, when it is not the set's own
+ */
+export function keepResult(
+  set: string,
+  kernel: { release: string; version: string },
+  result: FixResult,
+  series?: string,
+): void {
+  const known = readResults(set, series)
   const same = known?.kernel.version === kernel.version ? known.fixes : []
   const others = same.filter(({ id }) => id !== result.id)
   const results: Results = {
     kernel: { release: kernel.release, version: kernel.version },
     fixes: [...others, result].sort((a, b) => (a.id < b.id ? -1 : 1)),
   }
-  writeFileSync(fileOf('results'), `${JSON.stringify(results, null, 2)}\n`)
+  writeFileSync(fileOf(set, resultsFile(series)), `${JSON.stringify(results, null, 2)}\n`)
 }

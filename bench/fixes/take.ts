@@ -22,11 +22,11 @@ export async function takePatches(job: Job, choice: Choice, older: Kernel, newer
   const complaints = choice.fixes.flatMap(({ id, titles }) =>
     titles.filter((title) => !known.has(title)).map((title) => `${id}: the changelog does not have "${title}"`),
   )
-  mkdirSync(patchDir, { recursive: true })
+  mkdirSync(patchDir(choice.set), { recursive: true })
   for (const fix of choice.fixes) {
     const { text, missing } = await patchText(fix, older, newer)
     complaints.push(...missing)
-    writeFileSync(patchOf(fix.id), text, 'latin1')
+    writeFileSync(patchOf(choice.set, fix.id), text, 'latin1')
   }
   return complaints
 }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// Consistency itself: functions that belong together are called in all places where code of the kernel runs, while a live
-// patch of them goes over and back again and again (kernel/trial/pairs.c). A mixed pair that the model forbids is a
-// fault of ours. Without a model nothing is promised, and mixed pairs must show: so the trial can fail.
+// Consistency itself: functions that belong together are called in all places where code of the kernel runs, while a
+// live patch of them goes over and back again and again (kernel/trial/pairs.c). A mixed pair that the model forbids is
+// a fault of ours. Without a model nothing is promised, and mixed pairs must show: so the trial can fail.
 import type { Job } from '../../src/ground/job.ts'
 import type { Kernel } from '../../src/kernel/kernel.ts'
 import type { Model } from '../../src/kernel/model.ts'

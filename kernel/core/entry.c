@@ -17,7 +17,8 @@
  * is waited for; (3) the jump is erased. So each call is led away at every moment.
  *
  * To tell ftrace of one function costs as much as to tell it of a hundred, some million instructions and a wait for
- * all tasks. So entries that are made together are a group, of which ftrace knows as one, and they wake and rest together.
+ * all tasks. So entries that are made together are a group, of which ftrace knows as one, and they wake and rest
+ * together.
  */
 #include "core.h"
 #include <linux/kallsyms.h>
@@ -191,7 +192,7 @@ static struct inarch_entry *inarch_entry_find(unsigned long old)
 static void inarch_entry_refused(const char *name, int err)
 {
 	if (err == -EBUSY)
-		pr_err("%s, or one with it, is held by somebody else: a live patch of the kernel's own, a probe with a post handler, or fmod_ret\n",
+		pr_err("%s, or one with it, is held by somebody else: a live patch, a post handler's probe, or fmod_ret\n",
 		       name);
 	else
 		pr_err("%s, or one with it, can't be led away (%d)\n", name, err);

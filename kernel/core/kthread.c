@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Where threads of the kernel come round. kGraft marked these places in the source of each thread; a stock kernel has no
- * marks, but nearly all threads call one of a few functions once in a round, and ftrace and tracepoints tell of it.
+ * Where threads of the kernel come round. kGraft marked these places in the source of each thread; a stock kernel has
+ * no marks, but nearly all threads call one of a few functions once in a round, and ftrace and tracepoints tell of it.
  */
 #include "core.h"
 #include <linux/freezer.h>

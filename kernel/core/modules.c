@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * What a patch is about: symbols of the kernel and of modules, the relocations that refer to them, and modules that come
- * and go while it is enabled.
+ * What a patch is about: symbols of the kernel and of modules, the relocations that refer to them, and modules that
+ * come and go while it is enabled.
  */
 #include "core.h"
 #include <linux/elf.h>

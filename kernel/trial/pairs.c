@@ -4,9 +4,9 @@
  * places where code of the kernel runs. A live patch replaces them by ones that belong together, too; an old one with a
  * new one is a mixed pair.
  *
- * There are two kinds of pairs. The calls of a bare pair are made by code that is not replaced: that they fit together is
- * promised only by a model in which a task changes its view at the border of the kernel, or where its thread comes round. The
- * calls of a held pair are made by a function that is replaced with them: each model promises that they fit.
+ * There are two kinds of pairs. The calls of a bare pair are made by code that is not replaced: that they fit together
+ * is promised only by a model in which a task changes its view at the border of the kernel, or where its thread comes
+ * round. The calls of a held pair are made by a function that is replaced with them: each model promises that they fit.
  *
  *	echo PLACE COUNT > /proc/pairs	makes COUNT pairs of each kind in this system call; PLACE: call, sleep
  *	cat /proc/pairs			PLACE KIND: CALLS calls, OLD old, NEW new, MIXED mixed

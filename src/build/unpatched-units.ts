@@ -117,7 +117,7 @@ export async function compileAs(
 }
 
 /** A line of the compiler's messages, which begins with a place or says from where a file is included. */
-function underOwnName(line: string, name: string, file: string): string {
+export function underOwnName(line: string, name: string, file: string): string {
   const [lead = ''] = /^(?:In file included from | +from )?/.exec(line) ?? []
   return line.startsWith(`${name}:`, lead.length) ? `${lead}${file}${line.slice(lead.length + name.length)}` : line
 }

@@ -28,25 +28,31 @@ export function archivesRoot(): string {
 }
 
 /** The archive of a distribution; of the host's own package sources without one. */
-export function archiveOf(distribution = hostDistribution()): Archive {
+export function archiveOf(distribution = hostDistribution(), host = hostDistribution()): Archive {
   const name = distribution?.codename ?? 'host'
   return {
     distribution,
-    isHost: distribution === hostDistribution(),
+    isHost: distribution === host,
     dir: path.join(archivesRoot(), name),
   }
 }
 
-/** Every archive: the host's own, stable, then the others, newest first. */
-export function allArchives(): Archive[] {
-  const others = [...distributions].reverse().filter((one) => one !== hostDistribution())
-  const stable = others.filter(({ role }) => role === 'stable')
-  return [archiveOf(), ...[...stable, ...others.filter((one) => !stable.includes(one))].map(archiveOf)]
+/** How an archive is called in a message: `trixie`. */
+export function suiteOf({ distribution }: Archive): string {
+  return distribution?.codename ?? 'this machine’s package sources'
 }
 
-/** The archives that are asked when nobody names another: the host's own, and stable. */
-export function usualArchives(): Archive[] {
-  return allArchives().slice(0, 2)
+/** Every archive: the host's own, stable, then the others, newest first. */
+export function allArchives(host = hostDistribution()): Archive[] {
+  const others = [...distributions].reverse().filter((one) => one !== host)
+  const stable = others.filter(({ role }) => role === 'stable')
+  const ordered = [host, ...stable, ...others.filter((one) => !stable.includes(one))]
+  return ordered.map((one) => archiveOf(one, host))
+}
+
+/** The archives that are asked when nobody names another: the host's own, and stable, which may be the same. */
+export function usualArchives(host = hostDistribution()): Archive[] {
+  return allArchives(host).filter(({ isHost, distribution }) => isHost || distribution?.role === 'stable')
 }
 
 /** The variables of the environment that name a proxy, without which a machine behind one has no archive. */

@@ -216,16 +216,19 @@ async function refresh(job: Job, archive: Archive): Promise<ArchiveKernel[]> {
       ),
       distribution?.codename ?? '',
     )
+    const expired = /^.*\bis (?:expired|not (?:yet valid|valid yet))\b.*$/m.exec(update.stderr + update.stdout)?.[0]
+    if (kernels.length === 0 && expired !== undefined)
+      throw new Fault('environment', 'archive-expired', `The package lists ${whose} are not valid at this time`, {
+        remedy: 'Check this machine’s clock; if it is right, wait for the mirror, or name another one in apt’s sources',
+        detail: expired,
+      })
     if (kernels.length === 0)
-      throw new Fault(
-        'environment',
-        'archive-has-no-kernel',
-        'The package sources of this machine have no Debian kernel',
-        {
-          remedy: 'Add Debian’s own sources to apt, or use `--build-dir DIR` with a kernel that you built',
-          detail: update.stderr.trimEnd().split('\n').slice(-5).join('\n'),
-        },
-      )
+      throw new Fault('environment', 'archive-has-no-kernel', `There is no kernel in the package lists ${whose}`, {
+        remedy: 'Add Debian’s own sources to apt, or use `--build-dir DIR` with a kernel that you built',
+        detail: update.stderr.trimEnd().split('\n').slice(-5).join('\n'),
+      })
+    if (expired !== undefined)
+      job.journal.note(`Not all package lists ${whose} are valid at this time, and newer kernels may be missing`)
     await keepFile(path.join(dir, 'kernels.json'), JSON.stringify(kernels))
     step.result(`${kernels.length} kernels`)
     return kernels
@@ -235,7 +238,8 @@ async function refresh(job: Job, archive: Archive): Promise<ArchiveKernel[]> {
 /**
  * Every kernel that the archive can serve, newest version first.
  * @param age the lists are read again when they are older than this many ms; an hour unless told
- * @throws Fault `environment/archive-unreachable`, `environment/archive-has-no-kernel`
+ * @throws Fault `environment/archive-unreachable`, `environment/archive-has-no-kernel`, `environment/archive-expired`,
+ * `environment/archive-key-missing`
  */
 export async function archiveKernels(job: Job, archive: Archive, age = hour): Promise<ArchiveKernel[]> {
   const asked = performance.now()

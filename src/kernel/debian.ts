@@ -15,8 +15,9 @@ import { move } from '../ground/move.ts'
 import { withScratch } from '../ground/scratch.ts'
 import { applyPatches } from '../patch/apply.ts'
 import type { Patch } from '../patch/patch.ts'
-import { allArchives, archiveOf } from './apt.ts'
-import { type ArchiveKernel, archiveKernels, download, withdraw } from './archive.ts'
+import { type Archive, allArchives, archiveOf } from './apt.ts'
+import { type ArchiveKernel, download, withdraw } from './archive.ts'
+import { searchArchives, unreadFault } from './archive-search.ts'
 import { checkCachePath } from './buildable-path.ts'
 import { compilerOf, compilerVersion } from './compiler.ts'
 import { distributionCalled, distributionOfRelease } from './distributions.ts'
@@ -229,10 +230,10 @@ async function make(job: Job, found: ArchiveKernel, dir: string): Promise<Kernel
 }
 
 /** The compiler of a kernel from the distribution that it comes from, and what kbuild's programs need. */
-function toolchainOf(job: Job, found: ArchiveKernel, compiler: Compiler): Promise<string> {
+function toolchainOf(job: Job, found: ArchiveKernel, compiler: Compiler, name?: string): Promise<string> {
   const kbuild = found.packages[2]!
   const archive = archiveOf(distributionCalled(found.distribution))
-  return fetchToolchain(job, archive, compiler, [`${kbuild.name}=${kbuild.version}`])
+  return fetchToolchain(job, archive, compiler, [`${kbuild.name}=${kbuild.version}`], name)
 }
 
 /** A fetched kernel whose toolchain is there, also when somebody removed it. */
@@ -246,20 +247,28 @@ async function withCompiler(job: Job, kernel: Kernel): Promise<Kernel> {
       `The archive no longer has ${kernel.release}, whose compiler was removed from the cache`,
       { remedy: 'Choose a newer kernel (see `inarch kernels`)' },
     )
-  await toolchainOf(job, found, { ...kernel.compiler, program: path.basename(kernel.compiler.program) })
+  const compiler = { ...kernel.compiler, program: path.basename(kernel.compiler.program) }
+  await toolchainOf(job, found, compiler, kernel.toolchain)
   return kernel
 }
 
-/** A kernel by its release, as the archive of its distribution has it, or else this machine's own package sources. */
+/**
+ * A kernel by its release, as the archive of its distribution has it, or else this machine's own package sources.
+ * @throws Fault of what could not be read, when it is in nothing else
+ */
 async function findKernel(job: Job, release: string): Promise<ArchiveKernel | undefined> {
   const distribution = distributionOfRelease(release)
-  const archives = distribution === undefined ? allArchives() : [archiveOf(distribution), archiveOf()]
-  for (const age of [undefined, minute])
-    for (const archive of new Map(archives.map((one) => [one.dir, one])).values()) {
-      const found = (await archiveKernels(job, archive, age)).find((kernel) => kernel.release === release)
-      if (found !== undefined) return found
-    }
-  return undefined
+  const own = [archiveOf(distribution), archiveOf()]
+  const archives = distribution === undefined ? allArchives() : own.slice(0, own[0]!.isHost ? 1 : 2)
+  const choose = (kernels: readonly ArchiveKernel[]) => kernels.find((kernel) => kernel.release === release)
+  const { found, unread } = await searchArchives(job, archives, choose)
+  if (found !== undefined) return found
+  const isUnread = (archive: Archive) => unread.some((one) => one.archive === archive)
+  const read = archives.filter((archive) => !isUnread(archive))
+  const anew = await searchArchives(job, read, choose, { age: minute })
+  const missed = [...unread, ...anew.unread]
+  if (anew.found === undefined && missed.length > 0) throw unreadFault(release, archives, missed)
+  return anew.found
 }
 
 /**

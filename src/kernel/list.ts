@@ -3,8 +3,9 @@
 import os from 'node:os'
 import { Fault } from '../ground/fault.ts'
 import type { Job } from '../ground/job.ts'
-import { type Archive, allArchives, archiveOf, usualArchives } from './apt.ts'
-import { type ArchiveKernel, archiveKernels, deliverable } from './archive.ts'
+import { type Archive, allArchives, archiveOf, suiteOf, usualArchives } from './apt.ts'
+import { type ArchiveKernel, deliverable } from './archive.ts'
+import { readArchive } from './archive-search.ts'
 import { distributionCalled, distributionOfRelease, distributions } from './distributions.ts'
 import { type Candidate, defaultAmong } from './select.ts'
 import { kernelDir, storedKernels, storedSize } from './store.ts'
@@ -52,15 +53,11 @@ export async function listKernels(job: Job, options: ListOptions = {}): Promise<
   const archives = archivesFor(options)
   const stored = await storedKernels()
   const served: ArchiveKernel[] = []
-  for (const archive of archives)
-    served.push(
-      ...(await archiveKernels(job, archive).then(deliverable, (error: unknown) => {
-        if (!(error instanceof Fault) || error.kind !== 'environment') throw error
-        const whose = archive.distribution?.codename ?? 'this machine’s package sources'
-        job.journal.note(`${error.message}: of ${whose}, only the kernels that are fetched are shown`)
-        return []
-      })),
-    )
+  for (const archive of archives) {
+    const read = await readArchive(job, archive)
+    if (Array.isArray(read)) served.push(...deliverable(read))
+    else job.journal.note(`${read.fault.message}: of ${suiteOf(archive)}, only the kernels that are fetched are shown`)
+  }
   const fetched = new Set(stored.map((kernel) => kernel.release))
   const available = new Map(served.map((kernel) => [kernel.release, kernel]))
   const suite = options.suite === undefined ? undefined : distributionCalled(options.suite)

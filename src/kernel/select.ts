@@ -4,7 +4,8 @@ import os from 'node:os'
 import { Fault } from '../ground/fault.ts'
 import type { Job } from '../ground/job.ts'
 import { type Archive, allArchives, archiveOf, usualArchives } from './apt.ts'
-import { archiveKernels, deliverable } from './archive.ts'
+import { deliverable } from './archive.ts'
+import { searchArchives, unreadFault } from './archive-search.ts'
 import { fetchKernel } from './debian.ts'
 import { type Distribution, distributionCalled, distributionOfRelease, hostDistribution } from './distributions.ts'
 import type { Kernel } from './kernel.ts'
@@ -110,29 +111,27 @@ export async function selectKernel(job: Job, asked?: string): Promise<Kernel> {
   }
 }
 
-/** The best kernel for a wish, among those that can be had. */
-async function chooseKernel(job: Job, wish: Wish | undefined, wanted: string | undefined): Promise<Candidate> {
+/**
+ * The best kernel for a wish, among those that can be had. In place of an archive that can't be read stand the fetched
+ * kernels of its distribution.
+ * @throws Fault `usage/kernel-unknown`; where archives could not be read, `environment/archive-unread` or their own
+ */
+export async function chooseKernel(job: Job, wish: Wish | undefined, wanted: string | undefined): Promise<Candidate> {
   const choose = (candidates: readonly Candidate[]) =>
     wish === undefined ? defaultAmong(candidates) : newest(candidates, wish)
   const stored = await storedKernels()
-  const { distribution } = wish ?? {}
-  const fetched = choose(
-    distribution === undefined
-      ? stored
-      : stored.filter(({ release }) => distributionOfRelease(release) === distribution),
-  )
-  try {
-    for (const archive of archivesFor(wish)) {
-      // With a fitting kernel at hand, yesterday's knowledge of the archive is good enough.
-      const known = await archiveKernels(job, archive, fetched === undefined ? undefined : day)
-      const chosen = choose(deliverable(known))
-      if (chosen !== undefined) return chosen
-    }
-  } catch (error) {
-    if (!(error instanceof Fault) || error.kind !== 'environment' || fetched === undefined) throw error
-    job.journal.note(`${error.message}; using ${fetched.release}, which is fetched`)
-  }
-  if (fetched !== undefined) return fetched
+  const ofDistribution = (distribution: Distribution | undefined) =>
+    stored.filter(({ release }) => distributionOfRelease(release) === distribution)
+  const fetched = choose(wish?.distribution === undefined ? stored : ofDistribution(wish.distribution))
+  const archives = archivesFor(wish)
+  const { found, unread } = await searchArchives<Candidate>(job, archives, (known) => choose(deliverable(known)), {
+    // With a fitting kernel at hand, yesterday's knowledge of the archive is good enough.
+    age: fetched === undefined ? undefined : day,
+    instead: ({ distribution }) => choose(ofDistribution(distribution)),
+  })
+  const chosen = found ?? fetched
+  if (chosen !== undefined) return chosen
+  if (unread.length > 0) throw unreadFault(wanted ?? 'this machine', archives, unread)
   throw new Fault(
     'usage',
     'kernel-unknown',

@@ -25,7 +25,7 @@ export function toolchainsRoot(): string {
   return path.join(cacheRoot(), 'toolchains')
 }
 
-/** A toolchain's directory; `name` is such as `trixie-gcc-14`. */
+/** A toolchain's directory; `name` is such as `trixie-gcc-14-14.2.0-19`. */
 export function toolchainDir(name: string): string {
   return path.join(toolchainsRoot(), name)
 }
@@ -92,6 +92,17 @@ export function packageOf(compiler: string): string {
   return compiler.startsWith(triplet) ? compiler.slice(triplet.length) : compiler
 }
 
+/** The version of a compiler's package, which Debian's compilers tell of themselves; undefined for others. */
+function packageVersion({ versionText }: Pick<Compiler, 'versionText'>): string | undefined {
+  return /\(Debian ([\w.+~-]+)\)/.exec(versionText)?.[1]
+}
+
+/** One name for each build of a compiler, since a later one makes other code of what an older kernel was made of. */
+export function toolchainName(codename: string | undefined, compiler: Compiler): string {
+  const own = packageOf(path.basename(compiler.program))
+  return [codename ?? 'host', own, packageVersion(compiler)].filter((word) => word !== undefined).join('-')
+}
+
 /** A word for sh; the places of a cache have no quotes in them (`checkCachePath`). */
 const quoted = (word: string) => `'${word}'`
 
@@ -125,8 +136,47 @@ async function writeCompiler(made: string, place: string, compiler: string): Pro
 }
 
 /**
+ * The packages of exactly this build of a compiler, and those that it needs.
+ * @throws Fault `environment/toolchain-missing`; `environment/compiler-mismatch` when the archive has another one only
+ */
+async function packagesFor(
+  archive: Archive,
+  compiler: Compiler,
+  wanted: readonly string[],
+  signal: AbortSignal,
+): Promise<Pick<ArchivePackage, 'name' | 'version' | 'size'>[]> {
+  const own = packageOf(path.basename(compiler.program))
+  const version = packageVersion(compiler)
+  if (version !== undefined)
+    try {
+      return await closureOf(archive, [`${own}=${version}`, ...wanted], signal)
+    } catch (error) {
+      if (!(error instanceof Fault) || error.code !== 'toolchain-missing') throw error
+    }
+  const packages = await closureOf(archive, [own, ...wanted], signal)
+  const found = packages.find(({ name }) => name === own)?.version
+  // One that was only built again has a suffix.
+  if (version !== undefined && found !== undefined && found.replace(/\+b\d+$/, '') !== version)
+    throw otherCompiler(compiler, `${own} ${found}`)
+  return packages
+}
+
+function otherCompiler({ versionText }: Compiler, found: string): Fault {
+  return new Fault(
+    'environment',
+    'compiler-mismatch',
+    `The archive no longer has the compiler of this kernel, ${versionText}`,
+    {
+      remedy: 'Choose a newer kernel (see `inarch kernels`)',
+      detail: `the kernel: ${versionText}\nthe archive: ${found}`,
+    },
+  )
+}
+
+/**
  * The compiler of a kernel from the kernel's own distribution, with what kbuild's programs need.
  * @param wanted packages whose libraries are needed as well: kbuild's, in the version of the kernel's headers
+ * @param name under which a kernel knows it already
  * @returns the toolchain's name
  * @throws Fault `environment/toolchain-missing`, `environment/download-failed`, `environment/archive-unreachable`,
  * `environment/compiler-mismatch` when the archive's compiler is another one than the kernel's
@@ -136,15 +186,15 @@ export async function fetchToolchain(
   archive: Archive,
   compiler: Compiler,
   wanted: readonly string[],
+  name = toolchainName(archive.distribution?.codename, compiler),
 ): Promise<string> {
   const program = path.basename(compiler.program)
   const own = packageOf(program)
-  const name = `${archive.distribution?.codename ?? 'host'}-${own}`
   const place = toolchainDir(name)
   return await withLock(place, { signal: job.signal }, async () => {
     if ((await compilerVersion(toolchainProgram(name, program), job.signal)) === compiler.versionText) return name
     await withScratch(async (scratch) => {
-      const packages = await closureOf(archive, [own, ...wanted], job.signal)
+      const packages = await packagesFor(archive, compiler, wanted, job.signal)
       const made = path.join(scratch, 'toolchain')
       const debs = path.join(scratch, 'debs')
       await mkdir(path.join(made, 'root'), { recursive: true })
@@ -167,16 +217,7 @@ export async function fetchToolchain(
       await move(made, place)
     })
     const found = await compilerVersion(toolchainProgram(name, program), job.signal)
-    if (found !== compiler.versionText)
-      throw new Fault(
-        'environment',
-        'compiler-mismatch',
-        `The archive no longer has the compiler of this kernel, ${compiler.versionText}`,
-        {
-          remedy: 'Choose a newer kernel (see `inarch kernels`)',
-          detail: `the kernel: ${compiler.versionText}\nthe archive: ${found || 'does not run'}`,
-        },
-      )
+    if (found !== compiler.versionText) throw otherCompiler(compiler, found || 'does not run')
     return name
   })
 }

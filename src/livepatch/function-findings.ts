@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // What was found about a replaced function, in sentences for the operator who is about to load the live patch.
 import type { Finding } from '../ground/finding.ts'
+import { defined } from '../ground/values/defined.ts'
 import type { VerifiedFunction } from './functions.ts'
 import type { Hook } from './hooks.ts'
 
@@ -14,7 +15,9 @@ type Said = Omit<Finding, 'symbol' | 'unit'>
  */
 export function functionFindings(one: VerifiedFunction, own: string): Finding[] {
   const said = [codeSentence(one), ledSentence(one), ...one.hooks.map((hook) => hookSentence(one.name, hook, own))]
-  return said.flatMap((finding) => (finding === undefined ? [] : [{ ...finding, symbol: one.name, unit: one.unit }]))
+  return said.flatMap((finding) =>
+    finding === undefined ? [] : [{ ...finding, symbol: one.name, ...defined({ unit: one.unit }) }],
+  )
 }
 
 function codeSentence({ code, name, object, problem, comparedWith, difference }: VerifiedFunction) {

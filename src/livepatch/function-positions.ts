@@ -3,11 +3,12 @@
 // kernel, and each place be named once: of two functions for one place the kernel calls whichever came last, and nobody
 // would say which.
 import type { Finding } from '../ground/finding.ts'
+import { defined } from '../ground/values/defined.ts'
 
 export interface NamedFunction {
   readonly object: string
   readonly name: string
-  readonly unit: string
+  readonly unit?: string
   /** From 1; 0 for the only one. */
   readonly sympos: number
   /** Where the kernel has functions of this name, in its order. */
@@ -29,7 +30,7 @@ export function positionFindings(functions: readonly NamedFunction[]): Finding[]
         severity: 'error',
         rule: 'not-one-place',
         symbol: name,
-        unit,
+        ...defined({ unit }),
         message,
         hint: 'Build the live patch again for this kernel',
       },

@@ -10,6 +10,7 @@ import { describe, instructionsOf } from '../match/difference-text.ts'
 import { type Expectation, sizeOf } from '../match/expectation.ts'
 import { unpackExpectation } from '../match/record.ts'
 import type { Manifest } from '../module/manifest/manifest.ts'
+import { hookSize, landingPadSize } from '../x86/entry.ts'
 import type { Core } from './core.ts'
 import { type CoreJump, readCoreJump } from './core-jump.ts'
 import { readEntryHook } from './entry-hook.ts'
@@ -23,13 +24,19 @@ import { problemOf } from './references.ts'
 import type { RunningSymbols } from './symbols.ts'
 
 type FunctionEntry = Manifest['objects'][number]['functions'][number]
+/** A function of which there may be no more than its name: without a manifest nobody knows what its code must be. */
+export type KnownFunction = Pick<FunctionEntry, 'name' | 'sympos'> & Partial<FunctionEntry>
+
+/** Why nothing was compared. */
+const unknown = 'there is no manifest that says what it must be'
 
 /** What was found about one function that the live patch replaces. */
 export interface VerifiedFunction {
   readonly object: string
   readonly name: string
   readonly sympos: number
-  readonly unit: string
+  /** Undefined when there is no manifest. */
+  readonly unit?: string
   /**
    * `missing`: the kernel has no such symbol; `absent`: it belongs to a module that the host does not have; `unseen`:
    * it can't be compared.
@@ -41,8 +48,8 @@ export interface VerifiedFunction {
   readonly comparedWith: 'memory' | 'file'
   /** Where it is in memory, hexadecimal. */
   readonly address?: string
-  /** Bytes. */
-  readonly size: number
+  /** Bytes; undefined when there is no manifest. */
+  readonly size?: number
   /** Places that the kernel has rewritten since it was linked. */
   readonly rewritten?: number
   /** The first instruction that differs. */
@@ -80,7 +87,7 @@ export async function verifyObject(
   job: Job,
   sight: Sight,
   object: string,
-  functions: readonly FunctionEntry[],
+  functions: readonly KnownFunction[],
 ): Promise<VerifiedFunction[]> {
   const { condition, core, symbols, hooks } = sight
   const verified: VerifiedFunction[] = []
@@ -100,7 +107,7 @@ function jumpsOf(
   { condition, symbols }: Sight,
   core: Core,
   object: string,
-  functions: readonly FunctionEntry[],
+  functions: readonly Pick<KnownFunction, 'name' | 'sympos'>[],
 ): CoreJump[] {
   const carried = carriedNow(condition)
   return functions.flatMap(({ name, sympos }) => {
@@ -131,12 +138,11 @@ function ledBy(
 }
 
 /** What is the same in every outcome. */
-const about = (object: string, { name, sympos, unit }: FunctionEntry, expected: Expectation) => ({
+const about = (object: string, { name, sympos, unit }: KnownFunction, expected: Expectation | undefined) => ({
   object,
   name,
   sympos,
-  unit,
-  size: sizeOf(expected),
+  ...(expected === undefined ? {} : { unit: unit ?? '', size: sizeOf(expected) }),
 })
 
 async function inMemory(
@@ -144,7 +150,7 @@ async function inMemory(
   sight: Sight,
   memory: Memory | undefined,
   object: string,
-  entry: FunctionEntry,
+  entry: KnownFunction,
 ): Promise<VerifiedFunction> {
   const { hooks, condition, symbols } = sight
   const expected = expectationOf(entry)
@@ -154,13 +160,17 @@ async function inMemory(
   if (problem !== undefined || symbol === undefined)
     return { ...known, code: 'missing', problem: problem ?? 'it has no address', hooks: [] }
   const { address } = symbol
-  const comparison = memory && (await compareTwice(job, expected, memory, address))
+  const comparison = memory && expected && (await compareTwice(job, expected, memory, address))
   const place: Place = {
     object,
     name: entry.name,
     sympos: entry.sympos,
     address,
-    parts: [{ name: entry.name, address, size: known.size }, ...partsElsewhere(expected, object, symbols)],
+    // Without a size only what sits at its entry is known to be its own.
+    parts: [
+      { name: entry.name, address, size: known.size ?? hookSize + landingPadSize },
+      ...(expected === undefined ? [] : partsElsewhere(expected, object, symbols)),
+    ],
   }
   const nameOf = (at: bigint) => {
     const found = symbols.nearest(at)
@@ -170,7 +180,7 @@ async function inMemory(
     ...known,
     address: hex(address),
     ...(comparison === undefined
-      ? { code: 'unseen', problem: 'the kernel’s memory can’t be read' }
+      ? { code: 'unseen', problem: expected === undefined ? unknown : 'the kernel’s memory can’t be read' }
       : await outcomeOf(job, comparison, nameOf)),
     hooks: hooksOf(place, hooks, condition.patches ?? [], memory, symbols),
     ...defined({ led: ledBy(sight, known, address) }),
@@ -202,7 +212,7 @@ async function inFile(
   job: Job,
   file: ModuleFile | NoFile,
   object: string,
-  entry: FunctionEntry,
+  entry: KnownFunction,
 ): Promise<VerifiedFunction> {
   const expected = expectationOf(entry)
   const known = { ...about(object, entry, expected), comparedWith: 'file', hooks: [] } as const
@@ -210,6 +220,7 @@ async function inFile(
   const address = file.addressOf(entry.name, entry.sympos)
   if (address === undefined)
     return { ...known, code: 'missing', problem: `the file of ${object} has no such symbol ${entry.name}` }
+  if (expected === undefined) return { ...known, code: 'unseen', problem: unknown }
   return { ...known, ...(await outcomeOf(job, compare(expected, file.running, address))) }
 }
 
@@ -227,8 +238,9 @@ async function outcomeOf(
   return { code: 'differs', difference: { offset: at, part, address: hex(address), ours, theirs, why, text } }
 }
 
-/** @throws Fault `usage/no-expectation`, `usage/bad-manifest` */
-function expectationOf({ name, match }: FunctionEntry): Expectation {
+/** @returns undefined without a manifest. @throws Fault `usage/no-expectation`, `usage/bad-manifest` */
+function expectationOf({ name, match, unit }: KnownFunction): Expectation | undefined {
+  if (unit === undefined) return undefined
   if (match === undefined)
     throw new Fault('usage', 'no-expectation', `The manifest does not say what the code of ${name} must be`, {
       remedy: 'Build the live patch again with `inarch build`',

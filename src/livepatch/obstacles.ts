@@ -5,13 +5,18 @@
 // kernel/trace/ftrace.c.
 import type { Finding } from '../ground/finding.ts'
 import { coreModule } from '../kernel/model.ts'
-import type { Manifest } from '../module/manifest/manifest.ts'
 import { splitSignature } from '../module/manifest/signature.ts'
 import { taintNames } from '../vm/guest/log.ts'
 import type { Subject } from '../vm/plan/subject.ts'
 import type { Hooks } from './hooks.ts'
 import type { HostState } from './host-state.ts'
-import { lists, type RunningPatch, replaces } from './patches.ts'
+import { type Lists, lists, type RunningPatch, replaces } from './patches.ts'
+
+/** What the live patch will do, as far as it is known. */
+export interface Wanted extends Lists {
+  /** Whether every earlier live patch is replaced by it; undefined when nobody knows. */
+  readonly replace: boolean | undefined
+}
 
 /** Bits of the taint after which a kernel is not to be trusted: an oops, a bad page, a machine check, a lockup. */
 const broken = [4, 5, 7, 14]
@@ -21,7 +26,7 @@ function finding(severity: Finding['severity'], rule: string, message: string, h
 }
 
 /** What the host's kernel has against the live patch, whatever it replaces. */
-export function obstaclesOf(condition: HostState, subject: Subject, manifest: Manifest): Finding[] {
+export function obstaclesOf(condition: HostState, subject: Subject, wanted: Wanted): Finding[] {
   const findings: Finding[] = []
   const say = (...what: Parameters<typeof finding>) => findings.push(finding(...what))
   const loaded = condition.modules.includes(subject.name)
@@ -70,18 +75,18 @@ export function obstaclesOf(condition: HostState, subject: Subject, manifest: Ma
       `The kernel has been in trouble since it booted: ${trouble.join(', ')}`,
       'Reboot rather than repair it',
     )
-  return [...findings, ...othersOf(condition, subject, manifest)]
+  return [...findings, ...othersOf(condition, subject, wanted)]
 }
 
 /** The other live patches that the host has, and this one if it is there already. */
-function othersOf({ patches = [], modules }: HostState, { name, model }: Subject, manifest: Manifest): Finding[] {
+function othersOf({ patches = [], modules }: HostState, { name, model }: Subject, wanted: Wanted): Finding[] {
   const findings: Finding[] = []
   const say = (...what: Parameters<typeof finding>) => findings.push(finding(...what))
   const own = patches.find((patch) => patch.name === name)
   if (own !== undefined) {
     if (!own.enabled || own.moving)
       say('note', 'already-loaded', `${name} is loaded already, and its transition is not over`)
-    else if (isOtherBuild(own, manifest))
+    else if (isOtherBuild(own, wanted))
       say(
         'error',
         'already-loaded',
@@ -99,7 +104,7 @@ function othersOf({ patches = [], modules }: HostState, { name, model }: Subject
   for (const patch of patches) {
     if (patch === own) continue
     if ((patch.model === 'kernel') !== (model === 'kernel')) {
-      findings.push(...heldByOther(patch, manifest))
+      findings.push(...heldByOther(patch, wanted))
       continue
     }
     if (patch.moving) {
@@ -112,13 +117,13 @@ function othersOf({ patches = [], modules }: HostState, { name, model }: Subject
       continue
     }
     if (!patch.enabled || own !== undefined) continue
-    findings.push(manifest.replace ? replacedPatch(patch, manifest) : stackedPatch(patch, manifest))
+    findings.push(meeting(patch, wanted))
   }
   return findings
 }
 
 /** What a live patch keeps from this one that the kernel carries where the core does this one, or the reverse. */
-function heldByOther(patch: RunningPatch, { objects }: Manifest): Finding[] {
+function heldByOther(patch: RunningPatch, { objects }: Wanted): Finding[] {
   const both = objects.flatMap(({ name: object, functions }) =>
     functions.filter(({ name, sympos }) => replaces(patch, object, name, sympos)).map(({ name }) => name),
   )
@@ -134,16 +139,28 @@ function heldByOther(patch: RunningPatch, { objects }: Manifest): Finding[] {
   ]
 }
 
-/** True when what is loaded under this name replaces not what the manifest says. */
-function isOtherBuild(own: RunningPatch, { objects }: Manifest): boolean {
+/** What becomes of another live patch. */
+function meeting(patch: RunningPatch, wanted: Wanted): Finding {
+  if (wanted.replace === undefined)
+    return finding(
+      'warning',
+      'replaces-live-patch',
+      `Without a manifest nobody knows whether the live patch ${patch.name} will be replaced as a whole`,
+      'Ask the tool that made this one; the kernel’s own builder makes live patches that replace all earlier ones',
+    )
+  return wanted.replace ? replacedPatch(patch, wanted) : stackedPatch(patch, wanted)
+}
+
+/** True when what is loaded under this name replaces other functions than are wanted. */
+function isOtherBuild(own: RunningPatch, { objects }: Wanted): boolean {
   const wanted = objects.flatMap(({ name, functions }) => functions.map((one) => ({ object: name, ...one })))
   const count = own.objects.reduce((sum, { functions }) => sum + functions.length, 0)
   return count !== wanted.length || !wanted.every(({ object, name, sympos }) => lists(own, object, name, sympos))
 }
 
-function replacedPatch(patch: RunningPatch, manifest: Manifest): Finding {
+function replacedPatch(patch: RunningPatch, wanted: Wanted): Finding {
   const lost = patch.objects.flatMap(({ name: object, functions }) =>
-    functions.filter(({ name, sympos }) => !lists(manifest, object, name, sympos)).map(({ name }) => name),
+    functions.filter(({ name, sympos }) => !lists(wanted, object, name, sympos)).map(({ name }) => name),
   )
   const whole = `The live patch ${patch.name} will be replaced as a whole`
   return lost.length === 0
@@ -156,7 +173,7 @@ function replacedPatch(patch: RunningPatch, manifest: Manifest): Finding {
       )
 }
 
-function stackedPatch(patch: RunningPatch, { objects }: Manifest): Finding {
+function stackedPatch(patch: RunningPatch, { objects }: Wanted): Finding {
   const both = objects.flatMap(({ name: object, functions }) =>
     functions.filter(({ name, sympos }) => replaces(patch, object, name, sympos)).map(({ name }) => name),
   )

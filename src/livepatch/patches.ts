@@ -21,7 +21,7 @@ export interface RunningPatch {
 }
 
 /** A live patch that runs, or the manifest of one. */
-interface Lists {
+export interface Lists {
   readonly objects: readonly {
     readonly name: string
     readonly functions: readonly { readonly name: string; readonly sympos: number }[]

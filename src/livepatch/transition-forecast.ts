@@ -5,7 +5,7 @@ import { Fault } from '../ground/fault.ts'
 import type { Job } from '../ground/job.ts'
 import type { MeasuredForecast, ReplacedName, Task } from '../transition/sleeping-tasks.ts'
 import { parseStat } from '../transition/sleeping-tasks.ts'
-import { manifestOf, type Subject } from '../vm/plan/subject.ts'
+import { listedOf, type Subject } from '../vm/plan/subject.ts'
 import { type Host, releaseOf } from './host.ts'
 import { leftByCore, type RunningPatch, readPatches } from './patches.ts'
 import { forecastOnHost, type LookRequest, tasksOf } from './stacks.ts'
@@ -32,7 +32,7 @@ export async function forecastFor(
   replaced: readonly ReplacedName[],
   request: LookRequest,
 ): Promise<HostForecast> {
-  manifestOf(subject)
+  if (subject.manifest === undefined) listedOf(subject)
   const release = releaseOf(host)
   if (release !== subject.release)
     throw new Fault(

@@ -256,7 +256,7 @@ function kernelFindings(
 }
 
 /** What the kernel would say when it can't resolve a reference. */
-function missing(
+export function missing(
   names: KernelNames,
   present: ReadonlySet<string>,
   reference: LiveReference,

@@ -4,21 +4,22 @@
 import { Fault } from '../ground/fault.ts'
 import type { Finding } from '../ground/finding.ts'
 import type { Job } from '../ground/job.ts'
+import { grouped } from '../ground/values/grouped.ts'
 import type { Model } from '../kernel/model.ts'
 import { type Identity, imageDifference } from '../match/identity.ts'
-import type { Manifest } from '../module/manifest/manifest.ts'
 import { taintNames } from '../vm/guest/log.ts'
-import { manifestOf, type Subject } from '../vm/plan/subject.ts'
+import { listedOf, type Subject } from '../vm/plan/subject.ts'
 import { type Core, openCore } from './core.ts'
 import { functionFindings } from './function-findings.ts'
 import { type NamedFunction, positionFindings } from './function-positions.ts'
-import { type Sight, type VerifiedFunction, verifyObject } from './functions.ts'
+import { type KnownFunction, type Sight, type VerifiedFunction, verifyObject } from './functions.ts'
 import { readHooks } from './hooks.ts'
 import type { Host } from './host.ts'
 import { type HostState, readHostState } from './host-state.ts'
 import { blindSpots, obstaclesOf } from './obstacles.ts'
 import { imageFindings, type LiveReference, nameOf, problemOf, requirementsOf, wordsOf } from './references.ts'
 import { type RunningSymbols, readRunningSymbols } from './symbols.ts'
+import { unknownCode } from './verify-listed.ts'
 
 /** `ready`: nothing stands against loading it; `at-work`: it is loaded. */
 export type Verdict = 'ready' | 'at-work' | 'forbidden' | 'differs' | 'unseen'
@@ -53,15 +54,15 @@ export interface RunningReport {
  * @throws Fault `usage/manifest-needed`, `usage/no-expectation`; `environment/*` when the kernel's names can't be seen
  */
 export async function verifyRunning(job: Job, host: Host, subject: Subject): Promise<RunningReport> {
-  const manifest = manifestOf(subject)
+  const { objects, replace } = wantedOf(subject)
   const condition = readHostState(host)
-  if (condition.release !== manifest.kernel.release) return ofAnotherKernel(subject, manifest, condition)
+  if (condition.release !== subject.release) return ofAnotherKernel(subject, condition)
   const symbols = readRunningSymbols(host)
   const { image, references } = requirementsOf(subject.bytes, subject.file)
   const findings: Finding[] = [
-    ...obstaclesOf(condition, subject, manifest),
+    ...obstaclesOf(condition, subject, { objects, replace }),
     ...otherImage(image, condition),
-    ...imageFindings(image),
+    ...(subject.manifest === undefined ? [unknownCode(subject)] : imageFindings(image)),
   ]
   let core: Core | undefined
   try {
@@ -81,7 +82,7 @@ export async function verifyRunning(job: Job, host: Host, subject: Subject): Pro
     const sight: Sight = { host, condition, hooks, symbols, core }
     const functions = await job.journal.step('Comparing with the running kernel', async (step) => {
       const all: VerifiedFunction[] = []
-      for (const { name, functions: replaced } of manifest.objects) {
+      for (const { name, functions: replaced } of objects) {
         job.signal.throwIfAborted()
         all.push(...(await verifyObject(job, sight, name, replaced)))
       }
@@ -105,6 +106,17 @@ export async function verifyRunning(job: Job, host: Host, subject: Subject): Pro
   }
 }
 
+/** What the live patch is to replace, by its manifest; without one, by its own tables. */
+function wantedOf(subject: Subject): {
+  readonly objects: readonly { readonly name: string; readonly functions: readonly KnownFunction[] }[]
+  readonly replace: boolean | undefined
+} {
+  const { manifest } = subject
+  if (manifest !== undefined) return { objects: manifest.objects, replace: manifest.replace }
+  const byObject = grouped(listedOf(subject), ({ object }) => object)
+  return { objects: [...byObject].map(([name, functions]) => ({ name, functions })), replace: undefined }
+}
+
 const moduleOf = ({ name, sha256, release }: Subject) => ({ name, sha256, release })
 
 const hostOf = ({ release, build, taint, lockdown, patches = [] }: HostState) => ({
@@ -115,7 +127,7 @@ const hostOf = ({ release, build, taint, lockdown, patches = [] }: HostState) =>
   patches: patches.map(({ name, enabled, moving, model }) => ({ name, enabled, moving, model })),
 })
 
-function ofAnotherKernel(subject: Subject, manifest: Manifest, condition: HostState): RunningReport {
+function ofAnotherKernel(subject: Subject, condition: HostState): RunningReport {
   return {
     format: 'inarch-running-1',
     verdict: 'forbidden',
@@ -128,7 +140,7 @@ function ofAnotherKernel(subject: Subject, manifest: Manifest, condition: HostSt
       {
         severity: 'error',
         rule: 'other-kernel',
-        message: `The live patch was built for ${manifest.kernel.release}, and this host runs ${condition.release}`,
+        message: `The live patch was built for ${subject.release}, and this host runs ${condition.release}`,
         hint: `Build it for this kernel: \`inarch build --kernel ${condition.release}\``,
       },
     ],

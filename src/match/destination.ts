@@ -44,6 +44,21 @@ export function readField(
   }
 }
 
+/** Bytes; a path can't be longer. */
+const longestName = 4096
+
+/** The text at an address, without the zero at its end; undefined when there is none. */
+function textAt(running: Running, address: bigint): string | undefined {
+  const bytes: number[] = []
+  while (bytes.length < longestName) {
+    const byte = running.read(address + BigInt(bytes.length), 1)?.[0]
+    if (byte === undefined) return undefined
+    if (byte === 0) return Buffer.from(bytes).toString('latin1')
+    bytes.push(byte)
+  }
+  return undefined
+}
+
 /** Whether a field leads where it must; `unknown` when nothing tells. */
 export function judge(running: Running, to: PlainDestination, address: bigint): 'right' | 'wrong' | 'unknown' {
   if ('symbol' in to) {
@@ -60,8 +75,9 @@ export function judge(running: Running, to: PlainDestination, address: bigint): 
     return running.read(address, wanted.length)?.equals(wanted) === true ? 'right' : 'wrong'
   }
   if ('file' in to) {
-    const names = ['', './'].map((front) => Buffer.from(`${front}${to.file}\0`, 'latin1'))
-    return names.some((name) => running.read(address, name.length)?.equals(name) === true) ? 'right' : 'wrong'
+    const name = textAt(running, address)
+    const below = to.whole === true && name?.startsWith('/') === true && name.endsWith(`/${to.file}`)
+    return below || name === to.file || name === `./${to.file}` ? 'right' : 'wrong'
   }
   if ('value' in to) return BigInt.asUintN(64, BigInt(to.value)) === address ? 'right' : 'wrong'
   return 'unknown'

@@ -3,7 +3,7 @@
 import type { Job } from '../ground/job.ts'
 import type { CodeMismatch } from './compare.ts'
 import { disassemble } from './disassembly.ts'
-import type { Destination } from './expectation.ts'
+import type { Destination, ToldEntry } from './expectation.ts'
 
 /** Both instructions of each difference as text; as bytes where there is no objdump, empty where there is nothing. */
 export async function instructionsOf(
@@ -23,6 +23,10 @@ export async function instructionsOf(
   return differences.map((_, index) => ({ ours: textOf(2 * index), theirs: textOf(2 * index + 1) }))
 }
 
+function textsOf({ fields }: ToldEntry): string {
+  return fields.flatMap(({ to }) => ('part' in to ? [] : destinationName(to))).join(', ')
+}
+
 /** What a field leads to, for a person. */
 export function destinationName(to: Destination): string {
   if ('symbol' in to) return to.plus ? `${to.symbol}+0x${to.plus.toString(16)}` : to.symbol
@@ -35,10 +39,8 @@ export function destinationName(to: Destination): string {
   }
   if ('file' in to) return JSON.stringify(to.file)
   if ('value' in to) return `0x${to.value.toString(16)}`
-  if ('entry' in to) {
-    const texts = to.entry.fields.flatMap((field) => ('part' in field.to ? [] : destinationName(field.to)))
-    return `its own entry of a table, which says ${texts.join(', ')}`
-  }
+  if ('entry' in to) return `its own entry of a table, which says ${textsOf(to.entry)}`
+  if ('complaint' in to) return `what UBSAN tells, which says ${textsOf(to.complaint)}`
   if ('part' in to) return `its part ${to.part}`
   return 'something'
 }

@@ -2,6 +2,7 @@
 // Makes the Expectation of a function from the object that the compiler made of the unpatched unit.
 
 import { coldParent, isColdPart } from '../diff/object/compiler-names.ts'
+import { isComplaint } from '../diff/object/sanitizers.ts'
 import {
   type Atom,
   type Extent,
@@ -104,7 +105,34 @@ function leads(
     return { form: 'near', to: { unknown: `a relocation of the unknown type ${relocation.type}` } }
   const target = unit.target(section, relocation)
   if (target.kind === 'entry') return { form, to: { entry: toldEntry(unit, target.entry, parts) } }
+  if (target.kind === 'atom' && isComplaint(target.atom.section) && target.offset === 0)
+    return { form, to: { complaint: toldComplaint(unit, target.atom) } }
   return { form, to: parts.inside(target) ?? destinationOf(unit, target) }
+}
+
+/** What UBSAN is told: the name of a file, and behind the place in it the types, which are nameless as well. */
+function toldComplaint(unit: SplitObject, atom: Atom): ToldEntry {
+  const { section, start, end } = atom
+  const fields = unit.relocations(atom).map((relocation) => {
+    const target = unit.target(section, relocation)
+    const [form, at] = [formOf(relocation.type) ?? 'near', relocation.offset - start]
+    if (target.kind === 'string' && at === 0) return { at, form, to: { ...fileOf(target.text), whole: true as const } }
+    if (target.kind === 'atom' && isComplaint(target.atom.section) && target.offset === 0)
+      return { at, form, to: typeOf(unit, target.atom) }
+    return { at, form, to: destinationOf(unit, target) }
+  })
+  return { code: codeOf({ section, start, end }), fields }
+}
+
+/** A type that UBSAN names is written to no more than a constant is. */
+function typeOf(unit: SplitObject, atom: Atom): PlainDestination {
+  const { section, start, end, name } = atom
+  if (unit.relocations(atom).length > 0) return { unknown: `what ${name} refers to` }
+  return { holds: section.data.subarray(start, end).toString('base64') }
+}
+
+function fileOf(text: Buffer): { readonly file: string } {
+  return { file: text.toString('latin1').replace(/^\.\/|\0$/g, '') }
 }
 
 function toldEntry(unit: SplitObject, { table, start, end, relocations }: TableEntry, parts: Parts): ToldEntry {
@@ -114,7 +142,7 @@ function toldEntry(unit: SplitObject, { table, start, end, relocations }: TableE
     const at = relocation.offset - start
     // In front of the line stands the file.
     if (target.kind === 'string' && at + fieldSize(form) === lineWithin(table.name, end - start))
-      return { at, form, to: { file: target.text.toString('latin1').replace(/^\.\/|\0$/g, '') } }
+      return { at, form, to: fileOf(target.text) }
     return { at, form, to: parts.inside(target) ?? destinationOf(unit, target) }
   })
   return { code: codeOf({ section: table, start, end }), fields }

@@ -15,8 +15,10 @@ export type Destination =
   | PlainDestination
   /** To an entry of a table that is about the function itself. */
   | { readonly entry: ToldEntry }
+  /** To what UBSAN tells of a place in the source, and where it keeps that it has told it. */
+  | { readonly complaint: ToldEntry }
 
-/** What an entry must say. */
+/** What an entry of a table, or other nameless data that the kernel writes to, must say. */
 export interface ToldEntry {
   /** base64 */
   readonly code: string
@@ -41,8 +43,11 @@ export type PlainDestination =
   | { readonly part: number; readonly plus?: number }
   /** To something without a name that has this content (base64): a string, a constant. */
   | { readonly holds: string }
-  /** To the name of a source file, which begins with `./` or not, as the build was beside the source or in it. */
-  | { readonly file: string }
+  /**
+   * To the name of a source file, which begins with `./` or not, as the build was beside the source or in it; with
+   * `whole`, or with all of the directory in which the source was, since no option maps the name.
+   */
+  | { readonly file: string; readonly whole?: true }
   /** To an address that the compiler knew. */
   | { readonly value: number }
   /** Nobody can tell. */

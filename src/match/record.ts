@@ -28,7 +28,7 @@ const plain = [
   }),
   inside,
   v.strictObject({ holds: bytes }),
-  v.strictObject({ file: v.pipe(v.string(), v.maxLength(4096)) }),
+  v.strictObject({ file: v.pipe(v.string(), v.maxLength(4096)), whole: v.exactOptional(v.literal(true)) }),
   v.strictObject({ value: number }),
   v.strictObject({ unknown: v.pipe(v.string(), v.maxLength(1000)) }),
 ] as const
@@ -36,7 +36,10 @@ const plain = [
 const place = { at: offset, form: v.picklist(fieldForms) }
 const plainField = v.strictObject({ ...place, to: v.union(plain) })
 const entry = v.strictObject({ code: bytes, fields: v.array(plainField) })
-const field = v.strictObject({ ...place, to: v.union([...plain, v.strictObject({ entry })]) })
+const field = v.strictObject({
+  ...place,
+  to: v.union([...plain, v.strictObject({ entry }), v.strictObject({ complaint: entry })]),
+})
 
 const snippet = { code: bytes, fields: v.array(field) }
 /** Bytes that a site may have: an alternative's length is one byte. */

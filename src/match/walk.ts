@@ -10,11 +10,11 @@ import { bytesUnderProbe, hasBreakpoint, hasProbeJump, probeJumpSize } from '../
 import { gapAt, isFilled, nopAt } from '../x86/padding.ts'
 import { insteadOfLock, isCallOrNothing, mayReplace } from '../x86/text-patching.ts'
 import { adjusted, fieldSize, judge, type ResolvedField, readField } from './destination.ts'
-import type { Destination, ToldEntry } from './expectation.ts'
+import type { Destination } from './expectation.ts'
 import { contradict, type Placement, Placements, placementBy } from './placements.ts'
 import type { AlternativeSite, PreparedPart, PreparedSnippet } from './prepared.ts'
 import type { Running } from './running.ts'
-import { readEntry } from './told-entry.ts'
+import { complained, readEntry, warned } from './told-entry.ts'
 import type { CodeMismatch, Lead, Walked } from './walked.ts'
 
 /** Bytes by which padding and longer jumps can make the running code longer. */
@@ -384,7 +384,9 @@ class Walk {
       step.leads.push({ to, lands })
       return undefined
     }
-    if ('entry' in to) return this.addEntry(to, lands, step)
+    if ('entry' in to) return this.addTold(to, readEntry(this.running, to.entry, lands, warned), lands, step)
+    if ('complaint' in to)
+      return this.addTold(to, readEntry(this.running, to.complaint, lands, complained), lands, step)
     const verdict = judge(this.running, to, lands)
     if (verdict === 'wrong') return { why: 'leads-elsewhere', expected: to, found: lands }
     const fixed = { to, address: lands }
@@ -395,8 +397,8 @@ class Walk {
     return undefined
   }
 
-  private addEntry(to: Destination & { readonly entry: ToldEntry }, lands: bigint, step: Step): Problem | undefined {
-    const led = readEntry(this.running, to.entry, lands)
+  /** @param led where the fields of nameless data lead; undefined when it says something else */
+  private addTold(to: Destination, led: ReturnType<typeof readEntry>, lands: bigint, step: Step): Problem | undefined {
     if (led === undefined) return { why: 'leads-elsewhere', expected: to, found: lands }
     for (const one of led) {
       const problem = this.add(one.to, one.lands, step)

@@ -17,7 +17,8 @@ let dir: string
 
 beforeAll(async () => {
   buildCommand()
-  kernel = await selectKernel({ signal: new AbortController().signal, journal: silentJournal() })
+  // Its fscache is a module of several files.
+  kernel = await selectKernel({ signal: new AbortController().signal, journal: silentJournal() }, 'bookworm')
   dir = mkdtempSync(path.join(os.tmpdir(), 'inarch-headers-'))
 })
 afterAll(() => rmSync(dir, { recursive: true, force: true }))

@@ -4,6 +4,7 @@
 import { createHash } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import path from 'node:path'
+import { withFewestDebugFlags } from '../../src/build/compiler/debug-flags.ts'
 import { openUnits } from '../../src/build/kbuild/units.ts'
 import { type Change, compareObjects } from '../../src/diff/change.ts'
 import { coldParent, isColdPart } from '../../src/diff/object/compiler-names.ts'
@@ -11,6 +12,7 @@ import type { Atom, SplitObject, Target } from '../../src/diff/object/split-obje
 import { relocationsPerEntry } from '../../src/diff/object/tables.ts'
 import { sectionType } from '../../src/elf/format.ts'
 import { type ElfSymbol, type ObjectFile, readObject, type Section } from '../../src/elf/read.ts'
+import { withoutDebug } from '../../src/elf/without-debug.ts'
 import { extract } from '../../src/extract/extraction.ts'
 import { hasEntryHook } from '../../src/extract/roots.ts'
 import { command } from '../../src/ground/command.ts'
@@ -62,13 +64,13 @@ export async function identityOf(
   const { flags, argument } = unit
   const bytes = await withScratch(async (dir) => {
     const made = path.join(dir, 'unit.o')
-    const options = flags.filter((flag) => !flag.startsWith('-g'))
+    const options = withFewestDebugFlags(kernel.compiler, flags)
     await command(
       kernel.compiler.program,
       [...options, '-ffunction-sections', '-fdata-sections', '-c', '-o', made, argument],
       { cwd: kernel.source },
     )
-    return readFileSync(made)
+    return withoutDebug(readFileSync(made), made)
   })
   const ms: Record<string, number> = {}
   const time = async <T>(what: string, work: () => T | Promise<T>): Promise<T> => {

@@ -18,7 +18,7 @@ import {
 } from 'node:fs'
 import os from 'node:os'
 import path from 'node:path'
-import { afterAll, beforeAll, expect, test } from 'vitest'
+import { afterAll, beforeAll, expect, test, vi } from 'vitest'
 import { silentJournal } from '../../src/ground/job.ts'
 import type { Kernel } from '../../src/kernel/kernel.ts'
 import { openBuildDir } from '../../src/kernel/local.ts'
@@ -31,6 +31,9 @@ let debian: Kernel
 const before = process.env['XDG_CACHE_HOME']
 beforeAll(async () => {
   debian = await selectKernel(job, '6.1')
+  // Who builds a kernel has its compiler on the path; this machine may have it in the cache only.
+  if (debian.toolchain !== undefined)
+    vi.stubEnv('PATH', `${path.dirname(debian.compiler.program)}:${process.env['PATH']}`)
   built = mkdtempSync(path.join(os.tmpdir(), 'inarch-built-'))
   process.env['XDG_CACHE_HOME'] = path.join(built, '.git')
   for (const dir of ['arch/x86/boot', 'include', 'lib', 'scripts'])
@@ -47,6 +50,7 @@ beforeAll(async () => {
   writeFileSync(path.join(built, 'modules.order'), 'kernel/lib/libcrc32c.ko\n')
 })
 afterAll(() => {
+  vi.unstubAllEnvs()
   if (before === undefined) delete process.env['XDG_CACHE_HOME']
   else process.env['XDG_CACHE_HOME'] = before
   rmSync(built, { recursive: true, force: true })
@@ -59,7 +63,7 @@ test('a built tree gives the same kernel as its packages, and is left as it was'
     release: debian.release,
     series: '6.1',
     origin: 'local',
-    compiler: debian.compiler,
+    compiler: { program: 'gcc-12', versionText: debian.compiler.versionText },
   })
   expect(readFileSync(kernel.systemMap).equals(readFileSync(debian.systemMap))).toBe(true)
   expect(readFileSync(kernel.image).equals(readFileSync(debian.image))).toBe(true)

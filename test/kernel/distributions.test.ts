@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // Debian's distributions: by their names, by the releases of their kernels, and in what order their archives are asked.
 import { describe, expect, test } from 'vitest'
-import { allArchives, archiveOf } from '../../src/kernel/apt.ts'
+import { allArchives, archiveOf, usualArchives } from '../../src/kernel/apt.ts'
 import { distributionCalled, distributionOfRelease, hostDistribution } from '../../src/kernel/distributions.ts'
 
 describe('a distribution', () => {
@@ -32,4 +32,12 @@ test('the archives are asked in order: the host’s own, stable, the others; eac
   expect(all.slice(1).every(({ isHost }) => !isHost)).toBe(true)
   expect(new Set(all.map(({ dir }) => dir)).size).toBe(all.length)
   expect(all.slice(0, 2).map(({ distribution }) => distribution?.role)).toContain('stable')
+})
+
+test.each([
+  ['bookworm', ['bookworm', 'trixie']],
+  ['trixie', ['trixie']],
+  ['forky', ['forky', 'trixie']],
+])('on %s, the archives that are usually asked are %j', (name, usual) => {
+  expect(usualArchives(distributionCalled(name)).map(({ distribution }) => distribution?.codename)).toEqual(usual)
 })

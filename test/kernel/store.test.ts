@@ -17,11 +17,11 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { silentJournal } from '../../src/ground/job.ts'
 import { type ArchiveKernel, deliverable, withdraw } from '../../src/kernel/archive.ts'
 import { distributionCalled } from '../../src/kernel/distributions.ts'
-import type { Kernel } from '../../src/kernel/kernel.ts'
 import { prune } from '../../src/kernel/prune.ts'
 import { defaultAmong } from '../../src/kernel/select.ts'
 import { kernelDir, readStored, storedKernels, storedSize, writeStored } from '../../src/kernel/store.ts'
 import { toolchainDir } from '../../src/kernel/toolchain.ts'
+import { putKernel } from './stored-kernel.ts'
 
 const job = { signal: new AbortController().signal, journal: silentJournal() }
 let cache: string
@@ -36,37 +36,17 @@ afterEach(() => {
   rmSync(cache, { recursive: true, force: true })
 })
 
-async function put(release: string, version: string, flavour = 'cloud-amd64'): Promise<Kernel> {
-  const dir = kernelDir(release)
-  mkdirSync(path.join(dir, 'source'), { recursive: true })
-  writeFileSync(path.join(dir, 'image'), Buffer.alloc(100_000))
-  const series = version.split('.').slice(0, 2).join('.')
-  const file = (name: string) => path.join(dir, name)
-  const kernel: Kernel = {
-    ...{ release, version, series, flavour, origin: 'debian', dir, source: file('source') },
-    ...{ image: file('image'), vmlinux: file('vmlinux'), systemMap: file('System.map') },
-    ...{
-      modulesRoot: file('modules'),
-      symvers: file('source/Module.symvers'),
-      config: file('source/.config'),
-    },
-    compiler: { program: 'gcc-12', versionText: 'gcc-12 (Debian) 12' },
-  }
-  await writeStored(dir, kernel, 5_000_000)
-  return kernel
-}
-
 const bookworm = distributionCalled('bookworm')
 
 describe('a stored kernel', () => {
   test('is read back as it was written', async () => {
-    const kernel = await put('6.1.0-56-cloud-amd64', '6.1.192-2')
+    const kernel = await putKernel('6.1.0-56-cloud-amd64', '6.1.192-2')
     expect(await readStored(kernel.dir)).toEqual(kernel)
     expect(await storedSize(kernel.dir)).toBeGreaterThanOrEqual(5_100_000)
   })
 
   test('is the same by each name that its directory has, and is gone when the name it was stored by is', async () => {
-    const { dir, release } = await put('6.1.0-56-cloud-amd64', '6.1.192-2')
+    const { dir, release } = await putKernel('6.1.0-56-cloud-amd64', '6.1.192-2')
     const other = path.join(cache, 'other')
     mkdirSync(other)
     for (const [name, to] of [
@@ -89,7 +69,7 @@ describe('a stored kernel', () => {
     ['lacks a field', (text: string) => text.replace('"vmlinux"', '"other"')],
     ['was moved from elsewhere', (text: string) => text.replace(/"dir": "/, '"dir": "/elsewhere')],
   ])('counts as absent when its description %s', async (_what, damage) => {
-    const { dir } = await put('6.1.0-56-cloud-amd64', '6.1.192-2')
+    const { dir } = await putKernel('6.1.0-56-cloud-amd64', '6.1.192-2')
     const file = path.join(dir, 'kernel.json')
     writeFileSync(file, damage(readFileSync(file, 'utf8')))
     expect(await readStored(dir)).toBeUndefined()
@@ -125,10 +105,10 @@ describe('pruning', () => {
   const names = (pruned: readonly { name: string }[]) => pruned.map(({ name }) => name).sort()
 
   test('keeps the newest kernel of each series and flavour, and removes the rest and what is broken', async () => {
-    await put('6.1.0-9-cloud-amd64', '6.1.99-1')
-    await put('6.1.0-56-cloud-amd64', '6.1.192-2')
-    await put('6.1.0-55-amd64', '6.1.192-1', 'amd64')
-    await put('6.12.8-cloud-amd64', '6.12.8-1')
+    await putKernel('6.1.0-9-cloud-amd64', '6.1.99-1')
+    await putKernel('6.1.0-56-cloud-amd64', '6.1.192-2')
+    await putKernel('6.1.0-55-amd64', '6.1.192-1', 'amd64')
+    await putKernel('6.12.8-cloud-amd64', '6.12.8-1')
     mkdirSync(kernelDir('half-made'))
     const would = await prune(job, { dryRun: true })
     expect(names(would)).toEqual(['6.1.0-9-cloud-amd64', 'half-made'])
@@ -144,16 +124,20 @@ describe('pruning', () => {
   })
 
   test('keeps the newest of each distribution, and a toolchain as long as one of its kernels is left', async () => {
-    await put('6.12.9+deb12-cloud-amd64', '6.12.9-1~deb12u1')
-    const toolchain = 'trixie-gcc-14'
+    await putKernel('6.12.9+deb12-cloud-amd64', '6.12.9-1~deb12u1')
+    const toolchain = 'trixie-gcc-14-14.2.0-19'
     for (const minor of [9, 10]) {
-      const kernel = await put(`6.12.${minor}+deb13-cloud-amd64`, `6.12.${minor}-1`)
+      const kernel = await putKernel(`6.12.${minor}+deb13-cloud-amd64`, `6.12.${minor}-1`)
       await writeStored(kernel.dir, { ...kernel, toolchain }, 5_000_000)
     }
-    mkdirSync(toolchainDir(toolchain), { recursive: true })
-    expect(names(await prune(job, { dryRun: true }))).toEqual(['6.12.9+deb13-cloud-amd64'])
-    expect(names(await prune(job))).toEqual(['6.12.9+deb13-cloud-amd64'])
-    expect(existsSync(toolchainDir(toolchain))).toBe(true)
+    const older = 'trixie-gcc-14-14.2.0-16'
+    const first = await putKernel('6.12.8+deb13-cloud-amd64', '6.12.8-1')
+    await writeStored(first.dir, { ...first, toolchain: older }, 5_000_000)
+    for (const name of [toolchain, older]) mkdirSync(toolchainDir(name), { recursive: true })
+    const superseded = ['6.12.8+deb13-cloud-amd64', '6.12.9+deb13-cloud-amd64', older]
+    expect(names(await prune(job, { dryRun: true }))).toEqual(superseded)
+    expect(names(await prune(job))).toEqual(superseded)
+    expect([toolchain, older].map((name) => existsSync(toolchainDir(name)))).toEqual([true, false])
     const last = { releases: ['6.12.10+deb13-cloud-amd64'] }
     const would = await prune(job, { ...last, dryRun: true })
     expect(names(would)).toEqual(['6.12.10+deb13-cloud-amd64', toolchain])
@@ -162,14 +146,14 @@ describe('pruning', () => {
   })
 
   test('removes exactly the named kernels', async () => {
-    await put('6.1.0-9-cloud-amd64', '6.1.99-1')
-    await put('6.1.0-56-cloud-amd64', '6.1.192-2')
+    await putKernel('6.1.0-9-cloud-amd64', '6.1.99-1')
+    await putKernel('6.1.0-56-cloud-amd64', '6.1.192-2')
     expect(names(await prune(job, { releases: ['6.1.0-56-cloud-amd64'] }))).toEqual(['6.1.0-56-cloud-amd64'])
     expect((await storedKernels()).map(({ release }) => release)).toEqual(['6.1.0-9-cloud-amd64'])
   })
 
   test('of a kernel that is not there removes nothing', async () => {
-    await put('6.1.0-56-cloud-amd64', '6.1.192-2')
+    await putKernel('6.1.0-56-cloud-amd64', '6.1.192-2')
     for (const release of ['6.1.0-1-amd64', '..', '../kernels', ''])
       await expect(prune(job, { releases: ['6.1.0-56-cloud-amd64', release] })).rejects.toMatchObject({
         code: 'kernel-not-fetched',
@@ -178,7 +162,7 @@ describe('pruning', () => {
   })
 
   test('of all leaves an empty cache', async () => {
-    await put('6.1.0-56-cloud-amd64', '6.1.192-2')
+    await putKernel('6.1.0-56-cloud-amd64', '6.1.192-2')
     mkdirSync(path.join(cache, 'inarch/objects'))
     writeFileSync(path.join(cache, 'inarch/objects/a.o'), Buffer.alloc(5000))
     expect(names(await prune(job, { all: true }))).toEqual(['6.1.0-56-cloud-amd64', 'objects'])

@@ -341,6 +341,22 @@ describe('what can’t be seen', () => {
   test('without a manifest, or with an old one, is told', async () => {
     const { manifest: _, ...bare } = subjectWith()
     await expect(verifyRunning(job, hostWith(), bare)).rejects.toMatchObject({ code: 'manifest-needed' })
+    const listed = [
+      { object: 'vmlinux', name: 'show', sympos: 0 },
+      { object: 'vmlinux', name: 'no_such', sympos: 1 },
+    ]
+    const report = await verifyRunning(job, hostWith(), { ...bare, listed })
+    expect(report.verdict).toBe('forbidden')
+    expect(report.functions).toMatchObject([
+      { name: 'show', code: 'unseen', address: `0x${hex(show)}`, hooks: [] },
+      { name: 'no_such', code: 'missing' },
+    ])
+    const alone = { ...bare, listed: listed.slice(0, 1) }
+    const { verdict, findings } = await verifyRunning(job, hostWith(), alone)
+    expect(verdict).toBe('unseen')
+    expect(findings.map(({ rule }) => rule)).toEqual(['no-manifest', 'code-unseen'])
+    const probed = await verifyRunning(job, hostWith({ [list]: `${hex(show)}  k  show+0x0    \n` }), alone)
+    expect(probed.functions).toMatchObject([{ hooks: [{ kind: 'kprobe', effect: 'goes-on' }] }])
     const objects = [
       {
         name: 'vmlinux',

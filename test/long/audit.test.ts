@@ -4,4 +4,4 @@ import { describeAudited, describeCases } from '../e2e/audited.ts'
 
 describeCases('trixie')
 describeAudited('trixie', 'binary')
-describeAudited('6.1.0-56-cloud-amd64', 'source')
+describeAudited('bookworm', 'source')

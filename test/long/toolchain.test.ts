@@ -28,6 +28,23 @@ test.each(['bookworm', 'trixie', 'testing'])(
   },
 )
 
+test('a build of gcc that the archive no longer has is refused by name, and leaves another alone', async () => {
+  const job = { signal: new AbortController().signal, journal: silentJournal() }
+  const { release, config } = await selectKernel(job, 'trixie')
+  const archive = archiveOf(distributionOfRelease(release))
+  const compiler = compilerOf(readFileSync(config, 'utf8'))
+  const name = await fetchToolchain(job, archive, compiler, [])
+  // Debian's revision, which goes up with each build.
+  const older = { ...compiler, versionText: compiler.versionText.replace(/-\d+\)/, '-0)') }
+  expect(older.versionText).not.toBe(compiler.versionText)
+  await expect(fetchToolchain(job, archive, older, [])).rejects.toMatchObject({
+    code: 'compiler-mismatch',
+    message: expect.stringContaining(older.versionText),
+    detail: expect.stringMatching(/^the archive: gcc-\d+ \S+$/m),
+  })
+  expect(await compilerVersion(toolchainProgram(name, compiler.program))).toBe(compiler.versionText)
+})
+
 test('a kernel of Debian 13 gets its toolchain back when somebody removes it', async ({ skip }) => {
   const kernel = await selectKernel({ signal: new AbortController().signal, journal: silentJournal() }, 'trixie')
   if (kernel.toolchain === undefined) skip('this machine has the compiler')

@@ -27,11 +27,20 @@ fast: ret
 `
 
 /** Links units, in C, into a program and knows its names as the kernel's table would. */
-export function link(...units: readonly string[]): Running & { sizeOf(name: string): number } {
+export function link(...units: readonly string[]): SmallImage {
+  return linkWith([], ...units)
+}
+
+export interface SmallImage extends Running {
+  sizeOf(name: string): number
+}
+
+/** @param more flags for the compiler */
+export function linkWith(more: readonly string[], ...units: readonly string[]): SmallImage {
   const base = path.join(work, `kernel${++number}`)
   const objects = units.map((source, index) => {
     const file = `${base}-${index}.o`
-    writeFileSync(file, compileBytes(source, ...plain))
+    writeFileSync(file, compileBytes(source, ...plain, ...more))
     return file
   })
   writeFileSync(`${base}.s`, outside)

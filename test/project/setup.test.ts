@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // The set-up as its users meet it: nothing to do, and something to do that it may not do itself.
 import { spawnSync } from 'node:child_process'
-import { cpSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import os from 'node:os'
 import path from 'node:path'
 import { describe, expect, test } from 'vitest'
 
 const root = path.resolve(import.meta.dirname, '../..')
+const script = new URL('../../scripts/node-range.mjs', import.meta.url)
 
 /** A checkout of its own, without what the set-up makes. */
 function withCheckout(work: (dir: string) => void): void {
@@ -41,6 +42,23 @@ describe('the set-up', () => {
     })
   })
 
+  test('for the tests says which Node they need before it does anything', () => {
+    withCheckout((dir) => {
+      symlinkSync(path.join(root, 'node_modules'), path.join(dir, 'node_modules'))
+      const lock = JSON.parse(readFileSync(path.join(dir, 'package-lock.json'), 'utf8'))
+      lock.packages['node_modules/vite'].engines.node = '^99.1.0 || >=100'
+      writeFileSync(path.join(dir, 'package-lock.json'), JSON.stringify(lock))
+      const { status, stderr } = spawnSync(process.execPath, ['scripts/setup.mjs', '--tests'], {
+        cwd: dir,
+        encoding: 'utf8',
+      })
+      expect([status, stderr]).toEqual([
+        5,
+        `setup: the tests do not run with Node ${process.versions.node}: they need ^99.1.0 || >=100\n`,
+      ])
+    })
+  })
+
   test.runIf(process.getuid?.() === 0)(
     'gives one line with the command to run to a user who may not install packages',
     () => {
@@ -66,4 +84,14 @@ describe('the set-up', () => {
       })
     },
   )
+})
+
+test.each([
+  ['^20.19.0 || >=22.12.0', { '20.12.0': false, '20.19.0': true, '21.7.0': false, '22.11.9': false, '24.0.0': true }],
+  ['>=20.12', { '20.9.0': false, '20.12.0': true, '22.0.0': true, '18.20.0': false }],
+  ['^22', { '22.0.0': true, '24.1.0': false }],
+  ['20.x', { '18.0.0': true }],
+])('the range %s has some Nodes, and others not', async (range, nodes) => {
+  const { isNodeIn } = await import(script.href)
+  expect(Object.fromEntries(Object.keys(nodes).map((node) => [node, isNodeIn(range, node)]))).toEqual(nodes)
 })

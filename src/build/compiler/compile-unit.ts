@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // Compiles one side of a unit, before or after the patch, with the arguments that kbuild uses, but with
-// a section for each function and datum, and without debug information, which changes no code, takes
-// a tenth of the time and makes nine tenths of the object. objtool is left to whoever makes a module of the objects.
+// a section for each function and datum. Debug information is asked for as far as it changes code, and taken out
+// again: it makes nine tenths of the object. objtool is left to whoever makes a module of the objects.
 import { createHash } from 'node:crypto'
 import { existsSync, readFileSync } from 'node:fs'
 import { mkdir, mkdtemp, readFile, writeFile } from 'node:fs/promises'
 import path from 'node:path'
+import { withoutDebug } from '../../elf/without-debug.ts'
 import { Fault } from '../../ground/fault.ts'
 import type { Job } from '../../ground/job.ts'
 import type { Compiler, Kernel } from '../../kernel/kernel.ts'
@@ -23,6 +24,7 @@ import {
   runCompiler,
   tellingInputs,
 } from './compiler-run.ts'
+import { withFewestDebugFlags } from './debug-flags.ts'
 import { dependenciesIn } from './dependencies.ts'
 import { type InputTree, parseInputs, renderInputs, searchedBy } from './inputs.ts'
 import { asking, ipaFormat, keepDump, readAnswer } from './ipa-record.ts'
@@ -31,17 +33,19 @@ import { loadObject, storeObject } from './object-cache.ts'
 import { refuseOutside } from './outside-reads.ts'
 
 /** Raised whenever what is kept of a compilation changes. */
-const objectFormat = 'object-3'
+const objectFormat = 'object-4'
 
-/** The compiler's arguments for a unit, without the object to write. */
-function compileArguments(unit: Unit): string[] {
+/** The compiler's arguments for a unit, without the object to write. @param debug with debug information to be read */
+function compileArguments(compiler: Compiler, unit: Unit, debug = false): string[] {
   if (unit.flags === undefined)
     throw new Fault(
       'environment',
       'command-needs-shell',
       `kbuild compiles ${unit.source} with a shell command that Inarch can't read`,
     )
-  const flags = unit.flags.filter((flag) => !/^-g/.test(flag))
+  const flags = debug
+    ? [...unit.flags.filter((flag) => !/^-g/.test(flag)), '-gdwarf-4']
+    : withFewestDebugFlags(compiler, unit.flags)
   return [...flags, '-ffunction-sections', '-fdata-sections', '-c', unit.argument]
 }
 
@@ -58,7 +62,7 @@ export interface Compilation {
   readonly own?: ReadonlySet<string>
   /** What somebody else wrote is compiled: the directories, besides the tree, that it may read. */
   readonly mayRead?: readonly string[]
-  /** Also asks for debug information (DWARF 4), which changes no code. */
+  /** Keeps debug information (DWARF 4) in the object. */
   readonly debug?: boolean
 }
 
@@ -94,6 +98,13 @@ function textsByPath(files: readonly ShadowFile[]): ReadonlyMap<string, string> 
   return new Map(files.map(({ path: file, text = '' }) => [file, text]))
 }
 
+/** Takes out of an object what was only asked for because it changes code. */
+async function removeDebug(file: string): Promise<void> {
+  const bytes = await readFile(file)
+  const plain = withoutDebug(bytes, file)
+  if (plain !== bytes) await writeFile(file, plain)
+}
+
 /** Gets one object from the cache or the compiler. @param generated what of kbuild's is in the tree */
 async function compile(
   job: Job,
@@ -105,15 +116,15 @@ async function compile(
   const { unit, cwd, output, key, temporary, mayRead, debug } = compilation
   await mkdir(path.dirname(output), { recursive: true })
   const args = [
-    ...compileArguments(unit),
+    ...compileArguments(compiler, unit, debug),
     ...macroHeaders().flags,
     ...messageFlags(compiler),
     ...tellingInputs(compiler, output),
-    ...(debug === true ? ['-gdwarf-4'] : []),
   ]
   const running = runCompiler(job, compiler.program, [...args, '-o', output], { cwd, temporary })
   bench.meanwhile()
   const run = await running
+  if (run.ok && debug !== true) await removeDebug(output)
   const read = await readInputs(compiler, output, cwd)
   if (mayRead !== undefined) {
     const all = read ?? (await dependenciesIn(job, bench.kernel, unit, cwd))
@@ -262,7 +273,7 @@ function keyOf({ kernel, identity }: BuildTrees, unit: Unit, content: readonly s
     kernel.version,
     identity,
     unit.source,
-    ...compileArguments(unit),
+    ...compileArguments(kernel.compiler, unit),
     '\0',
     ...content,
   ])

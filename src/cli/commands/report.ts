@@ -13,7 +13,7 @@ interface ReportOptions extends CommonOptions {
 export function reportCommand(): Command {
   return withCommonOptions(new Command('report'))
     .description('write a page about a live patch that a reviewer can read and sign')
-    .argument('<module>', 'a live patch, such as livepatch-fix.ko; its manifest lies beside it')
+    .argument('<module>', 'a live patch, such as livepatch-fix.ko, with its manifest beside it')
     .option('--proof <file>', 'what `inarch prove --proof` wrote')
     .option('-o, --output <file>', 'where to put the page (default: beside the module)')
     .addHelpText(

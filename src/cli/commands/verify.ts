@@ -12,14 +12,15 @@ interface VerifyOptions extends CommonOptions, KernelOptions {
 export function verifyCommand(): Command {
   return withCommonOptions(new Command('verify'), 'what the module refers to')
     .description('compare the code that a live patch replaces with a kernel’s image')
-    .argument('<module>', 'a live patch module; its manifest must lie beside it')
+    .argument('<module>', 'a live patch module; without its manifest beside it little can be said')
     .option('--kernel <release>', 'another kernel than the one that it was built for')
     .option('--build-dir <dir>', 'a kernel’s build directory')
     .option('--running', 'compare with this host’s memory instead, and say who hooks the code already (root)')
     .addHelpText(
       'after',
       `
-What the code must be stands in the manifest: neither compiler nor source is needed.
+What the code must be stands in the manifest: neither compiler nor source is needed. Without one (another tool made the
+live patch) its own tables are looked up: whether each function is there and can be hooked, and what it refers to.
 
 Examples:
   inarch verify livepatch-fix.ko
@@ -27,8 +28,9 @@ Examples:
   inarch verify --running livepatch-fix.ko
   inarch verify --json livepatch-fix.ko | jq '.functions[] | {name, code}'
 
-Exit codes: 0 all of it matches; 2 it is no live patch, or has no manifest; 4 something differs, or the running kernel
-would refuse it; 5 the running kernel does not let itself be looked at.`,
+Exit codes: 0 all of it matches; 2 it is no live patch, or does not say what it replaces; 4 something differs, or the
+kernel would refuse it; 5 the code could not be compared: there is no manifest, or the running kernel does not let
+itself be looked at.`,
     )
     .action((file: string, options: VerifyOptions) =>
       perform(options, async (session) => {
@@ -36,6 +38,15 @@ would refuse it; 5 the running kernel does not let itself be looked at.`,
         const subject = await readSubject(file)
         if (options.running === true) return await running(session, subject, options)
         const kernel = await chooseKernel(session.job, kernelWish(subject, options))
+        if (subject.manifest === undefined) {
+          const { verifyListed } = await import('../../livepatch/verify-listed.ts')
+          const listed = await verifyListed(session.job, kernel, subject)
+          session.data(listed)
+          const { renderListed } = await import('../render/verify-listed.ts')
+          for (const line of renderListed(listed, session.verbose)) session.print(line)
+          session.exitCode = listed.verdict === 'refused' ? 4 : 5
+          return
+        }
         const { verifyImage } = await import('../../livepatch/verify-image.ts')
         const report = await verifyImage(session.job, kernel, subject)
         session.data(report)

@@ -25,14 +25,16 @@ const codes: Readonly<Record<VerifiedFunction['code'], string>> = {
 /** How the core leads calls away. */
 const leads = { jump: 'a jump', ftrace: 'ftrace' } as const
 
-function functionLine(one: VerifiedFunction): string {
+function functionLine(one: VerifiedFunction, own: string): string {
   const where =
     one.comparedWith === 'file' ? 'in the module’s file' : one.address === undefined ? '' : `at ${one.address}`
   const led = one.led === 'jump' || one.led === 'ftrace' ? `, led away by ${leads[one.led]}` : ''
   const rewritten = one.rewritten ? `, ${inNumbers(one.rewritten, 'place')} rewritten by the kernel` : ''
+  const unit = one.unit === undefined ? '' : `(${one.unit}) `
+  const size = one.size === undefined ? '' : `, ${one.size} bytes`
+  const taken = one.hooks.some(({ kind, name }) => kind === 'live-patch' && name === own) ? ', replaced by it now' : ''
   return (
-    `  ${codes[one.code]} ${bold(one.name)} of ${one.object} ` +
-    `${dim(`(${one.unit}) ${where}, ${one.size} bytes${rewritten}${led}`)}`
+    `  ${codes[one.code]} ${bold(one.name)} of ${one.object} ` + dim(`${unit}${where}${size}${rewritten}${led}${taken}`)
   )
 }
 
@@ -53,7 +55,7 @@ export function renderRunning(
     `  ${dim(`kernel ${host.release} ${host.build}`)}`,
     ...(host.taint.length > 0 ? [`  ${dim(`tainted: ${host.taint.join(', ')}`)}`] : []),
     ...(host.patches.length > 0 ? [`  ${dim(`live patches: ${host.patches.map(patchLine).join(', ')}`)}`] : []),
-    ...(functions.length > 0 ? ['', ...functions.map(functionLine)] : []),
+    ...(functions.length > 0 ? ['', ...functions.map((one) => functionLine(one, module.name))] : []),
     ...(references > 0
       ? [dim(`  ${references} symbols that are not exported, to which it refers, were looked up`)]
       : []),

@@ -1,10 +1,14 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // What a live patch module tells the kernel to replace, read from its own tables (include/linux/livepatch.h): struct
 // klp_patch leads to the objects, each of them to its list of functions. How large these structures are depends on the
-// kernel; what they begin with does not.
-import { relocationType, sectionFlag, sectionType } from '../../elf/format.ts'
+// kernel; what they begin with does not. A module that fills them in only when it is loaded has other tables
+// (compact-tables.ts).
+import { sectionFlag, sectionType } from '../../elf/format.ts'
 import type { ObjectFile, Relocation, Section } from '../../elf/read.ts'
 import { remembered } from '../../ground/values/remembered.ts'
+import { compactTables } from './compact-tables.ts'
+import type { FunctionEntry, ListedFunction } from './function-entry.ts'
+import { codeAt, dataAt, type Place, pointersIn, textAt } from './pointers.ts'
 
 /** Offsets in `struct klp_func`, in `struct klp_object` and in `struct klp_patch`, in bytes. */
 const newFunction = 8
@@ -12,44 +16,13 @@ const position = 16
 const functionList = 8
 const objectList = 8
 
-/** What looks like a `struct klp_func`. */
-export interface FunctionEntry {
-  readonly name: string
-  readonly sympos: number
-  /** Of the new code. */
-  readonly section: Section
-  readonly offset: number
-  /** Where the entry itself lies in its table's section. */
-  readonly at: number
-}
-
-/** A function that the kernel is told to replace, in an object (`vmlinux` or a module's name). */
-export interface ListedFunction extends FunctionEntry {
-  readonly object: string
-}
-
-interface Place {
-  readonly section: Section
-  readonly offset: number
-}
-
-/** The text at which a relocation points, or undefined when it points at none. */
-function textAt({ symbol, addend }: Relocation): string | undefined {
-  const { section } = symbol
-  if (section === undefined || (section.flags & sectionFlag.exec) !== 0) return undefined
-  const at = symbol.value + addend
-  const end = section.data.indexOf(0, at)
-  return at < 0 || end <= at || end - at > 512 ? undefined : section.data.toString('latin1', at, end)
-}
-
 /** What looks like a `struct klp_func` in a section of data: a text, then code. */
 export function entriesIn(object: ObjectFile, section: Section): FunctionEntry[] {
   const pointers = pointersIn(object, section)
   return pointers.flatMap((pointer, index): FunctionEntry[] => {
-    const code = pointers[index + 1]
-    const target = code?.symbol.section
-    if (code?.offset !== pointer.offset + newFunction || target === undefined) return []
-    if ((target.flags & sectionFlag.exec) === 0) return []
+    const next = pointers[index + 1]
+    const code = next?.offset === pointer.offset + newFunction ? codeAt(next) : undefined
+    if (code === undefined) return []
     const name = textAt(pointer)
     const at = pointer.offset + position
     if (name === undefined || at + 8 > section.data.length) return []
@@ -57,8 +30,7 @@ export function entriesIn(object: ObjectFile, section: Section): FunctionEntry[]
       {
         name,
         sympos: Number(section.data.readBigUInt64LE(at)),
-        section: target,
-        offset: code.symbol.value + code.addend,
+        ...code,
         at: pointer.offset,
       },
     ]
@@ -70,18 +42,13 @@ export function tableSections(object: ObjectFile): Section[] {
   return object.sections.filter(({ type, flags }) => type === sectionType.progbits && (flags & sectionFlag.write) !== 0)
 }
 
-function pointersIn(object: ObjectFile, section: Section): Relocation[] {
-  return object.relocations(section).filter(({ type }) => type === relocationType.abs64)
-}
-
 function pointerAt(object: ObjectFile, { section, offset }: Place): Relocation | undefined {
   return pointersIn(object, section).find((one) => one.offset === offset)
 }
 
 function placeAt(object: ObjectFile, place: Place): Place | undefined {
-  const { symbol: { section, value } = {}, addend = 0 } = pointerAt(object, place) ?? {}
-  if (section === undefined || value === undefined || (section.flags & sectionFlag.exec) !== 0) return undefined
-  return { section, offset: value + addend }
+  const pointer = pointerAt(object, place)
+  return pointer === undefined ? undefined : dataAt(pointer)
 }
 
 /** The end of the table at a place: of the variable that begins there, or of the section. */
@@ -105,8 +72,13 @@ function objectsOf(object: ObjectFile): Place | undefined {
   return undefined
 }
 
-/** @returns undefined when the module has no tables of a live patch that can be understood */
-export function listedFunctions(object: ObjectFile): ListedFunction[] | undefined {
+/**
+ * @returns undefined when the module has no tables of a live patch that can be understood
+ * @throws Fault `usage/bad-tables`
+ */
+export function listedFunctions(object: ObjectFile): readonly ListedFunction[] | undefined {
+  const compact = compactTables(object)
+  if (compact !== undefined) return compact.functions
   const objects = objectsOf(object)
   if (objects === undefined) return undefined
   const entriesOf = remembered((section: Section) => entriesIn(object, section))

@@ -12,7 +12,7 @@ import { type Evidence, unpackEvidence } from '../../module/manifest/evidence.ts
 import type { Manifest } from '../../module/manifest/manifest.ts'
 import { parsePatch } from '../../patch/parse.ts'
 import type { Patch } from '../../patch/patch.ts'
-import { readSubject } from '../../vm/plan/subject.ts'
+import type { Subject } from '../../vm/plan/subject.ts'
 import { disassemble, type Instruction } from './assembly.ts'
 import { codeBefore } from './kernel-code.ts'
 import { replacementsIn, type Touch } from './module-code.ts'
@@ -56,19 +56,19 @@ export interface Facts {
 }
 
 /** Bytes of code that are disassembled: a thousand times what a live patch replaces. */
-const mostCode = 16 * 1024 * 1024
+export const mostCode = 16 * 1024 * 1024
 
 /**
- * @param module the module's file; its manifest lies beside it
+ * @param subject the module, with its manifest
  * @param proof a file that `inarch prove` wrote
- * @throws Fault `usage/no-manifest`, and what reading the module, the manifest and the proof throw
+ * @throws what reading the manifest's evidence and the proof throw
  */
-export async function gatherFacts(job: Job, module: string, proof?: string): Promise<Facts> {
-  const { manifest, bytes, file } = await readSubject(module)
-  if (manifest === undefined)
-    throw new Fault('usage', 'no-manifest', `${module} has no manifest beside it`, {
-      remedy: `Put ${module.replace(/\.ko$/, '.json')} there, which \`inarch build\` wrote with it`,
-    })
+export async function gatherFacts(
+  job: Job,
+  { bytes, file }: Pick<Subject, 'bytes' | 'file'>,
+  manifest: Manifest,
+  proof?: string,
+): Promise<Facts> {
   const missing: string[] = []
   const evidence: Evidence =
     manifest.evidence === undefined ? { inputs: [], functions: [] } : unpackEvidence(manifest.evidence)

@@ -32,5 +32,6 @@ function nameOf(to: Destination, expected: Expectation): { name: string; plus: n
     return { name: 'a constant', plus: 0, quoted: quote(text) }
   }
   if ('entry' in to) return { name: 'its entry of a table', plus: 0 }
+  if ('complaint' in to) return { name: 'what UBSAN tells', plus: 0 }
   return { name: 'value' in to ? `0x${to.value.toString(16)}` : 'unknown', plus: 0 }
 }

@@ -25,6 +25,8 @@ export interface Replacement {
   readonly name: string
   readonly sympos: number
   readonly code: Code
+  /** Where its code begins. */
+  readonly place: { readonly section: Section; readonly offset: number }
   /** What its code refers to, each once, in the order in which it comes to it. */
   readonly touches: readonly Touch[]
 }
@@ -74,7 +76,12 @@ export function replacementsIn(module: ObjectFile): Replacement[] {
         }
         known.set(symbolThere, content)
       }
-      found.push({ name, sympos: Number(table.data.readBigUInt64LE(offset + 16)), ...content })
+      found.push({
+        name,
+        sympos: Number(table.data.readBigUInt64LE(offset + 16)),
+        place: { section: code, offset: start },
+        ...content,
+      })
     }
   }
   return found

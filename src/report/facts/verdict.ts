@@ -31,7 +31,7 @@ export function verdictOf(facts: Facts): Verdict {
   const replaced =
     functions.length > 0 ? `It replaces ${inNumbers(functions.length, 'function')}` : 'It replaces no function'
   const allowed = warnings.length === 0 ? '' : `; its author accepts ${inNumbers(warnings.length, 'warning')}`
-  const stamps = [matchStamp(facts), ruleStamp(facts), forecastStamp(facts), proofStamp(facts)]
+  const stamps = [matchStamp(facts), ruleStamp(facts), forecastStamp(facts), proofStamp(proof)]
   if (proof?.verdict === 'failed')
     return {
       mark: 'bad',
@@ -91,7 +91,7 @@ function forecastStamp({ manifest, proof, functions }: Facts): Stamp {
   return { mark: 'good', title, text: 'No task is known to sleep in what is replaced' }
 }
 
-function proofStamp({ proof }: Facts): Stamp {
+export function proofStamp(proof: Facts['proof']): Stamp {
   const title = 'Proof'
   if (proof === undefined) return { mark: 'open', title, text: 'Not tried in a virtual machine yet' }
   if (proof.verdict === 'failed') return { mark: 'bad', title, text: proof.failures[0]?.message ?? 'It failed' }

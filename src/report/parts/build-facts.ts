@@ -55,7 +55,7 @@ export function manifestPart({ manifest }: Facts): Html {
   return html`<details class="console">${summary}<pre>${text}</pre></details>`
 }
 
-export function signPart({ manifest }: Facts): Html {
-  return html`<p>I have read this report of the module with the SHA-256 <code class="hash">${manifest.sha256}</code>.</p>
+export function signPart(sha256: string): Html {
+  return html`<p>I have read this report of the module with the SHA-256 <code class="hash">${sha256}</code>.</p>
 <table class="sign"><tbody>${['Author', 'Reviewer', 'Operator'].map((who) => html`<tr><th>${who}<td><span>Name</span><td><span>Date</span><td><span>Signature</span>`)}</tbody></table>`
 }

@@ -27,7 +27,8 @@ export function forecastPart({ manifest, proof, functions }: Facts): Html {
 <p class="quiet">On the system that is to be patched, <code>inarch forecast livepatch-${manifest.name}.ko</code> looks at every task’s stack.</p>`
 }
 
-function measured({ title, forecast }: ProofRecord['orders'][number]): Html | undefined {
+/** What was seen in the guest before the live patch came. */
+export function measured({ title, forecast }: ProofRecord['orders'][number]): Html | undefined {
   if (forecast === undefined) return undefined
   const { verdict, tasks, sleeping, held, went } = forecast
   const seen =

@@ -14,7 +14,7 @@ const leastShare = 40
 /** With more functions than this, each is closed until somebody wants to see it. */
 const mostOpen = 6
 
-export function functionsPart({ functions }: Facts): Html {
+export function functionsPart({ functions }: Pick<Facts, 'functions'>): Html {
   const aligned = functions.map((one) => ({ one, source: sourceRows(one), code: codeRows(one) }))
   const sizes = aligned.flatMap(({ source, code, one }) => [
     source?.rows.length ?? 0,
@@ -127,7 +127,7 @@ function codeOf({ before, after }: ReportedFunction, rows: readonly Row[] | unde
   if (before === undefined && after === undefined) return undefined
   if (before === undefined || after === undefined || rows === undefined) {
     const only = before ?? after ?? []
-    const which = before === undefined ? 'the live patch’s; what the kernel has is not in the manifest' : 'the kernel’s'
+    const which = before === undefined ? 'the live patch’s; what the kernel has is in no manifest' : 'the kernel’s'
     const single = only.map((_, at) => (before === undefined ? { after: at, same: true } : { before: at, same: true }))
     return html`<h4>Machine code <small>${which}</small></h4>
 ${sideBySide({ rows: single, before: sideOf(before ?? []), after: sideOf(after ?? []), unit: 'instruction', room })}`

@@ -15,11 +15,12 @@ const [width, height, left, top] = [880, 150, 44, 12]
 /** Lines of a console that a report keeps. */
 const mostLines = 4000
 
-export function proofPart({ proof, manifest }: Facts): Html {
+export function proofPart({ proof, module }: Pick<Facts, 'proof' | 'module'>): Html {
+  const name = module.file.replace(/\.ko$/, '')
   if (proof === undefined)
     return html`<p>It was not tried yet, or its proof was not given to this report. To try it in a virtual machine that boots the very kernel:</p>
-<pre class="command">inarch prove --proof livepatch-${manifest.name}.proof.json livepatch-${manifest.name}.ko
-inarch report --proof livepatch-${manifest.name}.proof.json livepatch-${manifest.name}.ko</pre>`
+<pre class="command">inarch prove --proof ${name}.proof.json ${module.file}
+inarch report --proof ${name}.proof.json ${module.file}</pre>`
   const { machine } = proof
   const booted = proof.bootMs.filter((ms) => ms > 0).map(seconds)
   return html`<p>${verdicts[proof.verdict]} in ${seconds(proof.ms)} on ${proof.kernel.release} (${proof.kernel.version}), in a virtual machine with ${inNumbers(machine.cpus, 'CPU')} and ${machine.memory} MiB (${machine.accelerator}${machine.processor !== undefined && `, ${machine.processor}`})${booted.length > 0 && `, booted in ${booted.join(' and ')}`}.</p>

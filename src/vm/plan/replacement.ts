@@ -3,7 +3,8 @@
 // guest counts how often it runs.
 
 import { readObject } from '../../elf/read.ts'
-import { entriesIn, type FunctionEntry, tableSections } from '../../module/structures/listed-functions.ts'
+import type { FunctionEntry } from '../../module/structures/function-entry.ts'
+import { entriesIn, listedFunctions, tableSections } from '../../module/structures/listed-functions.ts'
 import type { ReplacedName } from '../../transition/sleeping-tasks.ts'
 import { replacedNames, type Subject } from './subject.ts'
 
@@ -18,12 +19,21 @@ export interface Replacement extends ReplacedName {
   }
 }
 
-/** The replaced functions of a live patch, those that its manifest names. */
+/** The replaced functions of a live patch, those that its manifest names; without one, those of its tables. */
 export function replacementsOf(subject: Subject): Replacement[] {
   const object = readObject(subject.bytes, subject.file)
-  const entries = tableSections(object).flatMap((section) => entriesIn(object, section))
   const names = new Map<string, number>()
   for (const { name } of object.sections) names.set(name, (names.get(name) ?? 0) + 1)
+  const codeOf = ({ section: { name }, offset }: FunctionEntry) =>
+    names.get(name) === 1 ? { code: { section: name, offset } } : {}
+  if (subject.manifest === undefined)
+    return (listedFunctions(object) ?? []).map((entry) => ({
+      object: entry.object,
+      name: entry.name,
+      sympos: entry.sympos,
+      ...codeOf(entry),
+    }))
+  const entries = tableSections(object).flatMap((section) => entriesIn(object, section))
   const taken = new Set<FunctionEntry>()
   return replacedNames(subject).map((replaced) => {
     // Functions of one name stand in the order of the manifest.
@@ -32,7 +42,6 @@ export function replacementsOf(subject: Subject): Replacement[] {
     )
     if (entry === undefined) return replaced
     taken.add(entry)
-    const { name } = entry.section
-    return names.get(name) === 1 ? { ...replaced, code: { section: name, offset: entry.offset } } : replaced
+    return { ...replaced, ...codeOf(entry) }
   })
 }

@@ -3,10 +3,11 @@
 // all; without one the module's own sections say enough to try it.
 import { createHash } from 'node:crypto'
 import path from 'node:path'
-import { readObject } from '../../elf/read.ts'
+import { type ObjectFile, readObject } from '../../elf/read.ts'
 import { Fault } from '../../ground/fault.ts'
 import { inputKinds, readInput, readInputIfAny } from '../../ground/input.ts'
 import { fittingJson } from '../../ground/schema.ts'
+import { defined } from '../../ground/values/defined.ts'
 import { type Model, modelIn } from '../../kernel/model.ts'
 import { type Manifest, manifestSchema } from '../../module/manifest/manifest.ts'
 import { splitSignature } from '../../module/manifest/signature.ts'
@@ -29,6 +30,8 @@ export interface Subject {
   /** How tasks go over to its code, as the module itself says it. */
   readonly model: Model
   readonly manifest?: Manifest
+  /** What its own tables tell the kernel to replace; undefined when they can't be understood. */
+  readonly listed?: readonly ReplacedName[]
 }
 
 const kernelName = /^[A-Za-z0-9_-]{1,55}$/
@@ -103,7 +106,22 @@ export async function readSubject(file: string): Promise<Subject> {
   const release = info.get('vermagic')?.split(' ')[0] ?? ''
   if (!kernelName.test(name) || !/^[A-Za-z0-9._+~-]{1,64}$/.test(release))
     throw new Fault('usage', 'not-a-live-patch', `${file} does not say its name and its kernel`)
-  return { file: absolute, bytes, sha256, name, release, origin: 'unknown', targets: klpTargets(bytes, file), model }
+  const object = parse(bytes, file)
+  const listed = listedFunctions(object)?.map(
+    (one): ReplacedName => ({ object: one.object, name: one.name, sympos: one.sympos }),
+  )
+  const objects = [...(listed ?? []).map((one) => one.object), ...klpTargets(object)]
+  return {
+    file: absolute,
+    bytes,
+    sha256,
+    name,
+    release,
+    origin: 'unknown',
+    model,
+    targets: [...new Set(objects)].filter((target) => target !== 'vmlinux'),
+    ...defined({ listed }),
+  }
 }
 
 /** @throws Fault `usage/unknown-model` */
@@ -147,10 +165,28 @@ export function manifestOf({ manifest, name, file }: Subject): Manifest {
   })
 }
 
-/** The functions that a live patch replaces, by its manifest; none without one. */
-export function replacedNames({ manifest }: Pick<Subject, 'manifest'>): ReplacedName[] {
-  return (manifest?.objects ?? []).flatMap(({ name: object, functions }) =>
+/** The functions that a live patch replaces, by its manifest; without one, by its own tables. */
+export function replacedNames({
+  manifest,
+  listed = [],
+}: Pick<Subject, 'manifest' | 'listed'>): readonly ReplacedName[] {
+  if (manifest === undefined) return listed
+  return manifest.objects.flatMap(({ name: object, functions }) =>
     functions.map(({ name, sympos }) => ({ object, name, sympos })),
+  )
+}
+
+/**
+ * What a live patch without a manifest replaces.
+ * @throws Fault `usage/manifest-needed` when its tables don't tell either
+ */
+export function listedOf({ listed, name, file }: Subject): readonly ReplacedName[] {
+  if (listed !== undefined) return listed
+  throw new Fault(
+    'usage',
+    'manifest-needed',
+    `The manifest of ${name} is missing, and the module's own tables don't tell what it replaces`,
+    { remedy: `Put the manifest that \`inarch build\` made beside ${file}` },
   )
 }
 
@@ -160,8 +196,8 @@ function readSections(bytes: Buffer, file: string): (name: string) => Buffer | u
 }
 
 /** Modules named by `.klp.rela.OBJECT.SECTION` (Documentation/livepatch/module-elf-format.rst). */
-function klpTargets(bytes: Buffer, file: string): string[] {
-  const names = parse(bytes, file).sections.flatMap(({ name }) => /^\.klp\.rela\.([^.]+)\./.exec(name)?.[1] ?? [])
+function klpTargets({ sections }: ObjectFile): string[] {
+  const names = sections.flatMap(({ name }) => /^\.klp\.rela\.([^.]+)\./.exec(name)?.[1] ?? [])
   return [...new Set(names)].filter((name) => name !== 'vmlinux' && kernelName.test(name))
 }
 

@@ -4,7 +4,7 @@
 import { inNumbers } from '../../ground/in-numbers.ts'
 import { logMarks } from '../guest/log.ts'
 import type { Turn } from '../plan/scenario.ts'
-import type { Subject } from '../plan/subject.ts'
+import { replacedNames, type Subject } from '../plan/subject.ts'
 import type { Failure } from './judge.ts'
 import { actionOf, type BootRecord, type Replaced, type StepRecord } from './record.ts'
 
@@ -59,22 +59,22 @@ function unseenIn({ id, output, samples }: StepRecord): string[] {
   return []
 }
 
-/** The guest's kernel must replace just what the manifest says, in this order of things, and do so now. */
-export function replacementFailures({ manifest }: Subject, replaced: readonly Replaced[], title: string): Failure[] {
+/**
+ * The guest's kernel must replace just what the manifest says (without one, what the module's tables say), in this
+ * order of things, and do so now.
+ */
+export function replacementFailures(subject: Subject, replaced: readonly Replaced[], title: string): Failure[] {
   const failure = (message: string): Failure => ({ code: 'replaces', message: `${message} (${title})` })
   const failures = replaced
     .filter(({ active }) => active === false)
     .map(({ object, name }) => failure(`${name} of ${object} is not replaced although the live patch is loaded`))
-  if (manifest === undefined) return failures
-  const told = new Set(
-    manifest.objects.flatMap(({ name: object, functions }) =>
-      functions.map(({ name, sympos }) => `${object}:${name},${sympos || 1}`),
-    ),
-  )
+  if (subject.manifest === undefined && subject.listed === undefined) return failures
+  const source = subject.manifest === undefined ? 'module' : 'manifest'
+  const told = new Set(replacedNames(subject).map(({ object, name, sympos }) => `${object}:${name},${sympos || 1}`))
   const seen = new Set(replaced.map(({ object, name, sympos }) => `${object}:${name},${sympos}`))
   for (const name of told)
-    if (!seen.has(name)) failures.push(failure(`The manifest says that ${name} is replaced, the kernel does not`))
+    if (!seen.has(name)) failures.push(failure(`The ${source} says that ${name} is replaced, the kernel does not`))
   for (const name of seen)
-    if (!told.has(name)) failures.push(failure(`The kernel says that ${name} is replaced, the manifest does not`))
+    if (!told.has(name)) failures.push(failure(`The kernel says that ${name} is replaced, the ${source} does not`))
   return failures
 }

@@ -74,7 +74,7 @@ beforeAll(async () => {
   await Promise.all(
     cases.map(({ fix }) =>
       limit(async () => {
-        const text = reversed(readFileSync(path.join('test/fixes', `${fix}.patch`), 'latin1'))
+        const text = reversed(readFileSync(path.join('test/fixes/bookworm', `${fix}.patch`), 'latin1'))
         try {
           const patches = [parsePatch(Buffer.from(text, 'latin1'), `${fix}.patch`)]
           judgements.set(fix, await judgeFix(job, kernel, { patches, name: fix, replace: true, output: '' }))

@@ -89,6 +89,17 @@ describe('the new code of a replaced function', () => {
     ).toEqual(['.text.a+0', '.text.b+0'])
   })
 
+  test('is found without a manifest', () => {
+    const file = path.join(work, 'alone.o')
+    const source = `int f(int x) { return x + 1; } ${table('"f", f, 2')} extern char __this_module;
+      struct { void *module; struct klp_object *objects; } patch = { &__this_module, objects };`
+    writeFileSync(path.join(work, 'alone.c'), frame + source)
+    execFileSync('gcc', ['-c', '-O2', '-fno-pic', '-mcmodel=kernel', '-o', file, path.join(work, 'alone.c')])
+    expect(replacementsOf({ file, bytes: readFileSync(file) } as unknown as Subject)).toEqual([
+      { object: 'vmlinux', name: 'f', sympos: 2, code: { section: '.text', offset: 0 } },
+    ])
+  })
+
   test('is not guessed where no table tells', () => {
     const source = `int f(int x) { return x + 1; } ${table('"g", f')}`
     expect(

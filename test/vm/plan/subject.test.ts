@@ -87,7 +87,11 @@ describe('a live patch to prove', () => {
       name: 'livepatch_fix',
       release: '6.1.0-1-amd64',
       origin: 'unknown',
-      targets: ['ext4'],
+      targets: ['some_fs', 'ext4'],
+      listed: [
+        { object: 'vmlinux', name: 'f', sympos: 0 },
+        { object: 'some_fs', name: 'g', sympos: 2 },
+      ],
     })
   })
 

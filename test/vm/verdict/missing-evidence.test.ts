@@ -108,6 +108,15 @@ describe('the functions that a kernel says it replaces', () => {
     expect(said(f, g, { ...f, name: 'h' })).toHaveLength(1)
   })
 
+  test('are those of the module’s own tables where there is no manifest', () => {
+    const listed = [{ object: 'vmlinux', name: 'f', sympos: 0 }]
+    const alone = (...replaced: Replaced[]) =>
+      replacementFailures({ listed } as unknown as Subject, replaced, 'both').map(({ message }) => message)
+    expect(alone(f)).toEqual([])
+    expect(alone()).toEqual(['The module says that vmlinux:f,1 is replaced, the kernel does not (both)'])
+    expect(alone(f, g)).toEqual(['The kernel says that dummy:g,2 is replaced, the module does not (both)'])
+  })
+
   test('must be redirected', () => {
     expect(said(f, { ...g, active: false })).toEqual([
       'g of dummy is not replaced although the live patch is loaded (both)',

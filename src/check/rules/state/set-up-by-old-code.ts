@@ -15,6 +15,7 @@ import { largerAllocationFindings } from '../../semantics/memory/larger-allocati
 import { partialInitializationFindings } from '../../semantics/memory/partial-initialization.ts'
 import { stackTypes } from '../../semantics/reading/stack-types.ts'
 import { newVariableFindings } from '../../semantics/values/new-variables.ts'
+import { onceWrittenFindings } from '../../semantics/values/once-written.ts'
 import type { ChangedFunctions } from '../../subject/changed-functions.ts'
 import { type Found, foundIn, ofTexts, warning } from '../../subject/rule.ts'
 import { keptBy } from './reaches-only-new.ts'
@@ -111,6 +112,7 @@ export function oldObjectFindings(functions: ChangedFunctions, changes: readonly
     ...constructorFindings(functions),
     ...largerAllocationFindings(functions, changes),
     ...newVariableFindings(functions, changes),
+    ...onceWrittenFindings(functions, changes),
   ]
 }
 
@@ -120,7 +122,8 @@ export const setUpByOldCode = warning(
     'both only since the patch; members that are set when an object is made, and of which another ' +
     'changed function sets some in objects that exist; a slab’s constructor that sets up something ' +
     'else; a larger allocation, into whose further part another changed function reaches; a new ' +
-    'variable of a file (an index, a count) that one changed function fills, and by which another one decides',
+    'variable of a file (an index, a count) that one changed function fills, and by which another one decides; ' +
+    'a variable of a file that was set again and again, and is now set only once, with another one',
   'The objects that exist when the live patch comes were made without it; to use it in them is to ' +
     'use what was never set up, or what lies behind their end',
   'Keep it in a shadow variable that the new code makes where it is missing, or set it up in a ' +
