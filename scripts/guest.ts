@@ -16,7 +16,8 @@ import { selectKernel } from '../src/kernel/select.ts'
 import type { Entry } from '../src/vm/guest/cpio.ts'
 import { findBusybox, writeInitramfs } from '../src/vm/guest/initramfs.ts'
 import { gatherModules, moduleEntries } from '../src/vm/guest/modules.ts'
-import { consoleTail, type Machine, qemuArguments } from '../src/vm/guest/qemu.ts'
+import { consoleTail, type Machine, qemuArguments, qemuVersion } from '../src/vm/guest/qemu.ts'
+import { keepsStaleTranslations } from '../src/vm/verdict/stale-translation.ts'
 
 const init = `#!/bin/sh
 mount -t proc proc /proc
@@ -82,7 +83,8 @@ process.exitCode = await withScratch(async (dir) => {
     image: kernel.image,
     initramfs,
     accelerator: 'tcg',
-    inTurn: values.icount,
+    // Several threads of QEMU before 8.1 may keep a translation of code that is written to, for ever.
+    inTurn: values.icount || keepsStaleTranslations(await qemuVersion(job.signal)),
     cpus: Number(values.cpus),
     memory: Number(values.memory),
     parameters: words(values.parameters),
@@ -91,17 +93,20 @@ process.exitCode = await withScratch(async (dir) => {
   }
   let last = ''
   const args = [...qemuArguments(machine), ...(values.icount ? ['-icount', 'shift=0'] : [])]
-  await command('qemu-system-x86_64', args, {
-    signal: job.signal,
-    timeout: machine.timeout,
-    allowFailure: true,
-    guarded: true,
-    onLine(line) {
-      last = line.trimEnd()
-      process.stdout.write(`${last}\n`)
-    },
-  })
-  if (values.console !== undefined) await copyFile(consoleFile, values.console)
+  try {
+    await command('qemu-system-x86_64', args, {
+      signal: job.signal,
+      timeout: machine.timeout,
+      allowFailure: true,
+      guarded: true,
+      onLine(line) {
+        last = line.trimEnd()
+        process.stdout.write(`${last}\n`)
+      },
+    })
+  } finally {
+    if (values.console !== undefined) await copyFile(consoleFile, values.console)
+  }
   if (last === 'done') return 0
   process.stdout.write(`the guest broke off\n${(await consoleTail(consoleFile, 60)).join('\n')}\n`)
   return 1

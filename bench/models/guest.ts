@@ -84,7 +84,8 @@ export async function runInGuest(
       image: kernel.image,
       initramfs,
       accelerator: 'tcg',
-      inTurn: counting,
+      // Several threads of QEMU before 8.1 may keep a translation of code that is written to, for ever.
+      inTurn: true,
       cpus,
       memory,
       parameters: [],

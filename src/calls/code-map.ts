@@ -6,8 +6,8 @@ import { readFile } from 'node:fs/promises'
 import { sectionFlag, sectionType } from '../elf/format.ts'
 import { bytesAt, readLinkedSections } from '../elf/linked.ts'
 import { readObject } from '../elf/read.ts'
+import { badImage } from '../kernel/image/vmlinux.ts'
 import type { Kernel } from '../kernel/kernel.ts'
-import { badImage } from '../kernel/vmlinux.ts'
 import { layOutModule } from '../match/running.ts'
 
 /** Where the addresses of a code map count from. */

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // The state of the host as far as it decides whether a live patch can be loaded.
-import { buildIdIn } from '../kernel/build-id.ts'
+import { buildIdIn } from '../kernel/image/build-id.ts'
 import { type Host, releaseOf } from './host.ts'
 import { type RunningPatch, readPatches } from './patches.ts'
 

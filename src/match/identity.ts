@@ -2,7 +2,7 @@
 // Which image of the kernel this is: what a live patch asks before it does anything, and refuses any other. The
 // version string tells neighbours apart, the build-id two builds of one version.
 import { Fault } from '../ground/fault.ts'
-import { readBuildId } from '../kernel/build-id.ts'
+import { readBuildId } from '../kernel/image/build-id.ts'
 import type { Kernel } from '../kernel/kernel.ts'
 import { readBanner } from './cause.ts'
 import type { Running } from './running.ts'

@@ -5,7 +5,7 @@
 // each function that `.ibt_endbr_seal` lists: those whose address nothing in the object takes.
 import { readLinkedSections } from '../elf/linked.ts'
 import type { ObjectFile, Section } from '../elf/read.ts'
-import { withVmlinux } from '../kernel/vmlinux.ts'
+import { withVmlinux } from '../kernel/image/vmlinux.ts'
 
 const sealSection = '.ibt_endbr_seal'
 

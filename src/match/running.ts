@@ -8,7 +8,7 @@ import { fileAt, offsetOf, readSegments } from '../elf/linked.ts'
 import type { ElfSymbol, ObjectFile, Section } from '../elf/read.ts'
 import { addTo } from '../ground/values/grouped.ts'
 import { remembered } from '../ground/values/remembered.ts'
-import { badImage } from '../kernel/vmlinux.ts'
+import { badImage } from '../kernel/image/vmlinux.ts'
 
 /** Code and constant data by absolute address. */
 export interface Image {

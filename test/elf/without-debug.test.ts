@@ -18,8 +18,10 @@ const source = `
 
 /** All that an object says. */
 function facts(object: ObjectFile): unknown {
+  // A hint of clang's for linkers, which numbers symbols, goes with the debug information.
+  const sections = object.sections.filter(({ name }) => name !== '.llvm_addrsig')
   return {
-    sections: object.sections.slice(1).flatMap((section) => {
+    sections: sections.slice(1).flatMap((section) => {
       const { name, type, flags, align, entrySize, size, link, info } = section
       // These hold numbers of sections and symbols, which are seen as what they mean; names may lie elsewhere.
       if (['.symtab', '.strtab', '.shstrtab'].includes(name)) return [[name, type, flags, align, entrySize]]
@@ -30,7 +32,7 @@ function facts(object: ObjectFile): unknown {
     symbols: object.symbols.flatMap(({ index: _, section, ...one }) =>
       one.type === 'file' ? [] : [{ ...one, section: section?.name }],
     ),
-    relocations: object.sections.map((section) =>
+    relocations: sections.map((section) =>
       object
         .relocations(section)
         .map(({ offset, type, symbol, addend }) => [offset, type, symbol.name, symbol.section?.name, addend]),

@@ -3,7 +3,7 @@
 import { describe, expect, test } from 'vitest'
 import { readObject } from '../../../src/elf/read.ts'
 import { undefinedSymbol, writeObject } from '../../../src/elf/write.ts'
-import { buildIdIn } from '../../../src/kernel/build-id.ts'
+import { buildIdIn } from '../../../src/kernel/image/build-id.ts'
 import { imageDifference } from '../../../src/match/identity.ts'
 import { anchor, type Distance } from '../../../src/module/bind/distance.ts'
 import { distancesIn, imageIn, referenceTables } from '../../../src/module/link/kernel-references.ts'

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // The GNU build-id of a kernel: a hash of the linked image, so two builds that differ anywhere have two of them.
-import { segmentType } from '../elf/format.ts'
-import { readSegments } from '../elf/linked.ts'
-import { mostNotes, notesIn } from '../elf/notes.ts'
+import { segmentType } from '../../elf/format.ts'
+import { readSegments } from '../../elf/linked.ts'
+import { mostNotes, notesIn } from '../../elf/notes.ts'
 import { withVmlinux } from './vmlinux.ts'
 
 /** NT_GNU_BUILD_ID. */

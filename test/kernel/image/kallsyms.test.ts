@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // That the decoder is right about real kernels is shown in test/e2e/kernels.test.ts.
 import { describe, expect, test } from 'vitest'
-import { base, encode, entries, entriesFor } from '../../bench/fuzz/kallsyms-table.ts'
-import { decodeKallsyms, systemMapText } from '../../src/kernel/kallsyms.ts'
+import { base, encode, entries, entriesFor } from '../../../bench/fuzz/kallsyms-table.ts'
+import { decodeKallsyms, systemMapText } from '../../../src/kernel/image/kallsyms.ts'
 
 describe.each(['old', 'new', 'newest'] as const)('a symbol table in the %s order', (order) => {
   const list = entriesFor(entries(3000), order)

@@ -6,7 +6,7 @@ import os from 'node:os'
 import path from 'node:path'
 import { gzipSync } from 'node:zlib'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { extractVmlinux, payloadOf } from '../../src/kernel/image.ts'
+import { extractVmlinux, payloadOf } from '../../../src/kernel/image/image.ts'
 
 let dir: string
 beforeAll(() => {

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // The kernel proper, an ELF file that may have lost its symbols, open for those who want parts of it.
 import { closeSync, openSync } from 'node:fs'
-import { fileAt, type ReadAt } from '../elf/linked.ts'
-import type { Bad } from '../elf/read.ts'
-import { Fault } from '../ground/fault.ts'
+import { fileAt, type ReadAt } from '../../elf/linked.ts'
+import type { Bad } from '../../elf/read.ts'
+import { Fault } from '../../ground/fault.ts'
 
 /** @param file the kernel proper, for the message */
 export function badImage(file: string): Bad {

@@ -7,8 +7,8 @@
 // Linux to 6.3: offsets, relative_base, num_syms, names, markers, [seqs_of_names], token_table, token_index
 // Linux from 6.4: num_syms, names, markers, token_table, token_index, offsets, relative_base, seqs_of_names
 // Linux 7.2: the same in steps of 4 bytes instead of 8 and without relative_base: each offset counts from its own place
-import { bytesAt, readSegments } from '../elf/linked.ts'
-import { Fault } from '../ground/fault.ts'
+import { bytesAt, readSegments } from '../../elf/linked.ts'
+import { Fault } from '../../ground/fault.ts'
 
 /** The decoded table; the arrays run side by side, in the table's order. */
 export interface Kallsyms {

@@ -5,9 +5,9 @@
 import { writeFile } from 'node:fs/promises'
 import { promisify } from 'node:util'
 import { gunzip, constants as zlib } from 'node:zlib'
-import { command, type Limits } from '../ground/command.ts'
-import { Fault } from '../ground/fault.ts'
-import { type InputKind, readInput } from '../ground/input.ts'
+import { command, type Limits } from '../../ground/command.ts'
+import { Fault } from '../../ground/fault.ts'
+import { type InputKind, readInput } from '../../ground/input.ts'
 
 interface Format {
   readonly name: string
