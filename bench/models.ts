@@ -38,7 +38,7 @@ if (wanted.has('pairs')) {
   console.log(
     '| model | over and back | bare: mixed of | held: mixed of | complaints |\n| --- | --- | --- | --- | --- |',
   )
-  for (const model of [...models, none]) {
+  for (const model of [...models, none] as const) {
     const { cycles, refused, pairs, complaints } = await tryPairs(job, kernel, model, size)
     const of = (kind: string) => {
       const some = pairs.filter((one) => one.kind === kind)

@@ -34,7 +34,7 @@ export function forbids(model: Model | typeof none, { kind }: Pick<Pairs, 'kind'
 }
 
 /** No model at all. */
-export const none = 'none'
+export const none = 'none' as const
 
 const script = (model: number, seconds: number) => `
 insmod inarch_core.ko; insmod pairs.ko between=20 || echo failed
