@@ -89,7 +89,9 @@ test('a fetched kernel of an archive that can’t be read stands in its place, b
 
 test('a release that no mark assigns to a distribution is looked for in all of them', async () => {
   const [kernel] = [remember('9.9.3')]
-  writeFileSync(path.join(last.dir, 'kernels.json'), JSON.stringify([{ ...kernel, release: '9.9.3-cloud-amd64' }]))
+  // Not `last.dir`, which is the place of this machine's own.
+  const { dir } = archiveOf(last.distribution)
+  writeFileSync(path.join(dir, 'kernels.json'), JSON.stringify([{ ...kernel, release: '9.9.3-cloud-amd64' }]))
   // It is found, and then can't be downloaded.
   await expect(selectKernel(job, '9.9.3-cloud-amd64')).rejects.not.toMatchObject({ code: 'archive-unreachable' })
   expect(notes).toHaveLength(others.length)
