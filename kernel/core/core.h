@@ -269,8 +269,5 @@ size_t inarch_relocation_size(unsigned int type);
 /* Under text_mutex: into code that may not be written to otherwise; and then, that all processors see it. */
 void inarch_write_code(void *at, const void *bytes, size_t size);
 void inarch_written_code(void);
-/* All but the first byte, which is a breakpoint meanwhile. */
-int inarch_jump_write_tail(struct inarch_jump *jump, unsigned long site, unsigned long end, void *target);
-void inarch_jump_erase_tail(struct inarch_jump *jump);
 
 #endif

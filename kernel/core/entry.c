@@ -5,12 +5,14 @@
  * While a transition is under way a handler decides for each call. It is reached by ftrace or, where the function has
  * no place for ftrace, by a breakpoint (a kprobe). When all tasks have gone over nobody is in the old function any
  * more and nobody comes to it, so its bytes are free: a jump to the new function takes the handler's place, behind
- * ftrace's five bytes, or over the breakpoint.
+ * ftrace's five bytes.
  *
  *	awake					at rest
  *	call ftrace's trampoline -> handler	nop
  *	old code				jmp new
- *	breakpoint -> handler			jmp new
+ *
+ * A breakpoint stays. Whoever puts a probe on the same place shares it, with the instruction that kprobes has copied
+ * from there, and would step over that one into a jump's tail.
  *
  * Going to rest: (1) the transition is complete; (2) the jump is written, and nobody comes to it, as the handler stands
  * before it; (3) the handler is taken away. Waking: (1) the handler is there again; (2) who had passed its place before
@@ -467,23 +469,9 @@ static void inarch_entry_lay_down(struct inarch_entry *entry)
 	/* The old code itself is wanted: there is nothing to jump to. */
 	if (!func->new_code)
 		err = -ENOENT;
-	else if (entry->ftrace)
-		err = inarch_jump_write(&entry->jump, entry->ftrace + MCOUNT_INSN_SIZE, entry->end, func->new_code);
 	else
-		err = inarch_jump_write_tail(&entry->jump, entry->old, entry->end, func->new_code);
+		err = inarch_jump_write(&entry->jump, entry->ftrace + MCOUNT_INSN_SIZE, entry->end, func->new_code);
 	entry->rest = err ? INARCH_SLEEPLESS : INARCH_WAKES;
-}
-
-static void inarch_probe_rest(struct inarch_entry *entry)
-{
-	inarch_entry_lay_down(entry);
-	if (entry->rest != INARCH_WAKES)
-		return;
-	/* kprobes writes it in place of its breakpoint. */
-	entry->jump.old[0] = entry->probe.opcode;
-	entry->probe.opcode = entry->jump.jump[0];
-	WARN_ON(disable_kprobe(&entry->probe));
-	entry->rest = INARCH_RESTS;
 }
 
 static void inarch_group_settle(struct inarch_group *group, enum inarch_rest from, enum inarch_rest to)
@@ -508,23 +496,17 @@ static void inarch_group_rest(struct inarch_group *group)
 
 static int inarch_entry_begin_to_wake(struct inarch_entry *entry)
 {
-	int err = 0;
+	int err;
 
 	if (entry->rest == INARCH_SLEEPLESS)
 		entry->rest = INARCH_AWAKE;
 	if (entry->rest != INARCH_RESTS)
 		return 0;
-	if (entry->group) {
-		err = inarch_group_on(entry->group);
-		if (!err)
-			inarch_group_settle(entry->group, INARCH_RESTS, INARCH_WAKES);
-	} else {
-		err = enable_kprobe(&entry->probe);
-		if (!err)
-			entry->rest = INARCH_WAKES;
-	}
+	err = inarch_group_on(entry->group);
 	if (err)
 		inarch_entry_refused(inarch_entry_name(entry), err);
+	else
+		inarch_group_settle(entry->group, INARCH_RESTS, INARCH_WAKES);
 	return err;
 }
 
@@ -532,10 +514,7 @@ static int inarch_entry_end_to_wake(struct inarch_entry *entry)
 {
 	if (entry->rest != INARCH_WAKES)
 		return 0;
-	if (!entry->ftrace) {
-		inarch_jump_erase_tail(&entry->jump);
-		entry->probe.opcode = entry->jump.old[0];
-	} else if (inarch_jump_erase(&entry->jump)) {
+	if (inarch_jump_erase(&entry->jump)) {
 		pr_err("%pS is no longer the jump that was written there: a probe has to go first\n",
 		       (void *)entry->jump.site);
 		return -EBUSY;
@@ -549,12 +528,8 @@ static void inarch_entry_back_to_rest(struct inarch_entry *entry)
 {
 	if (entry->rest != INARCH_WAKES)
 		return;
-	if (!entry->group) {
-		WARN_ON(disable_kprobe(&entry->probe));
-		entry->rest = INARCH_RESTS;
-	} else if (!inarch_group_off(entry->group, INARCH_WAKES)) {
+	if (!inarch_group_off(entry->group, INARCH_WAKES))
 		inarch_group_settle(entry->group, INARCH_WAKES, INARCH_RESTS);
-	}
 }
 
 static int inarch_patch_begins_to_wake(struct inarch_patch *patch)
@@ -637,11 +612,8 @@ static bool inarch_one_rests(void)
 	/* After force somebody may be in old code for ever. */
 	if (!inarch_transition.patch && !inarch_forced)
 		list_for_each_entry(entry, &inarch_entries, node)
-			if (entry->rest == INARCH_AWAKE) {
-				if (entry->group)
-					inarch_group_rest(entry->group);
-				else
-					inarch_probe_rest(entry);
+			if (entry->group && entry->rest == INARCH_AWAKE) {
+				inarch_group_rest(entry->group);
 				found = true;
 				break;
 			}

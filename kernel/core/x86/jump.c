@@ -16,10 +16,8 @@ extern struct mutex kprobe_mutex;
 
 #if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 16, 0)
 #define inarch_poke_live(at, opcode, size, emulate) smp_text_poke_single(at, opcode, size, emulate)
-#define inarch_poke_sync() smp_text_poke_sync_each_cpu()
 #else
 #define inarch_poke_live(at, opcode, size, emulate) text_poke_bp(at, opcode, size, emulate)
-#define inarch_poke_sync() text_poke_sync()
 #endif
 
 static void inarch_jump_encode(unsigned char *jump, unsigned long site, const void *target)
@@ -87,26 +85,4 @@ int inarch_jump_erase(struct inarch_jump *jump)
 	mutex_unlock(&text_mutex);
 	mutex_unlock(&kprobe_mutex);
 	return err;
-}
-
-int inarch_jump_write_tail(struct inarch_jump *jump, unsigned long site, unsigned long end, void *target)
-{
-	if (site + INARCH_JUMP_SIZE > end)
-		return -EBUSY;
-	jump->site = site;
-	inarch_jump_encode(jump->jump, site, target);
-	mutex_lock(&text_mutex);
-	memcpy(jump->old + 1, (void *)(site + 1), INARCH_JUMP_SIZE - 1);
-	text_poke((void *)(site + 1), jump->jump + 1, INARCH_JUMP_SIZE - 1);
-	inarch_poke_sync();
-	mutex_unlock(&text_mutex);
-	return 0;
-}
-
-void inarch_jump_erase_tail(struct inarch_jump *jump)
-{
-	mutex_lock(&text_mutex);
-	text_poke((void *)(jump->site + 1), jump->old + 1, INARCH_JUMP_SIZE - 1);
-	inarch_poke_sync();
-	mutex_unlock(&text_mutex);
 }
