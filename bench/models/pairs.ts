@@ -66,7 +66,7 @@ while [ $(now) -lt $end ]; do
     refused=$((refused + 1))
   fi
 done 2>/dev/null
-kill $(jobs -p)
+kill $(jobs -p); wait
 echo "cycles $cycles refused $refused"
 sed 's/^/pairs: /' /proc/pairs
 `

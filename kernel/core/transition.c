@@ -19,6 +19,9 @@ struct inarch_transition inarch_transition;
 static void inarch_transition_work(struct work_struct *work);
 static DECLARE_DELAYED_WORK(inarch_transition_later, inarch_transition_work);
 
+/* The model has opened, and is to be closed. */
+static bool inarch_is_open;
+
 /* At first often, as most go over at once; then seldom. */
 static unsigned long inarch_wait;
 
@@ -74,8 +77,9 @@ static void inarch_transition_end(bool patched)
 	const struct inarch_model_ops *ops = inarch_transition.ops;
 	struct inarch_object *object;
 
-	if (ops->close)
+	if (inarch_is_open && ops->close)
 		ops->close();
+	inarch_is_open = false;
 	if (patched) {
 		inarch_retire_replaced(patch);
 	} else {
@@ -136,6 +140,7 @@ int inarch_transition_start(void)
 		if (err)
 			return err;
 	}
+	inarch_is_open = true;
 	inarch_wait = 1;
 	err = inarch_transition_advance();
 	/* Where there is a middle, it goes on by itself. */
