@@ -43,7 +43,7 @@ describe.each(['bookworm', 'trixie'])('on %s', (suite) => {
     },
   )
 
-  test('a function without a place for ftrace is replaced where stacks are looked at, and kgraft refuses it', async () => {
+  test('a function without a place for ftrace is replaced where stacks are looked at, and kgraft refuses', async () => {
     const lines = await withoutEntry(job, kernel)
     expect(lines.filter((line) => /^\d/.test(line))).toEqual(['1 refused', '2: 42 probe', '3: 42 probe'])
     expect(lines.join('\n')).toContain('hex_to_bin has no place for ftrace, which the model kgraft needs')
