@@ -9,6 +9,7 @@ import type { Finding } from '../ground/finding.ts'
 import type { Job } from '../ground/job.ts'
 import { withScratch } from '../ground/scratch.ts'
 import type { Kernel } from '../kernel/kernel.ts'
+import type { Model } from '../kernel/model.ts'
 import type { MatchRecord } from '../match/record.ts'
 import { auditFix } from './engines/audited.ts'
 import { makeBinary } from './engines/binary.ts'
@@ -25,6 +26,8 @@ export interface Judgement {
   /** What the fix is, by its author, where that is said. */
   readonly title?: string
   readonly kernel: { readonly release: string; readonly version: string }
+  /** By which model its tasks would go over; absent for the kernel's own livepatch. */
+  readonly model?: Model
   /** `possible`: nothing stands in the way; `consent`: only warnings do; `none`: nothing would change. */
   readonly verdict: 'possible' | 'consent' | 'refused' | 'none'
   /** What would be replaced. */
@@ -91,7 +94,9 @@ async function judge(job: Job, fix: StudiedFix): Promise<Omit<Judgement, 'format
   const nothing = extraction.replaced.length === 0 && extraction.callbacks.length === 0
   const whole = nothing ? { findings: draft.findings } : await completed(job, fix, draft)
   const findings = [...whole.findings, ...draft.review]
+  const { model = 'kernel' } = fix.request
   return {
+    ...(model === 'kernel' ? {} : { model }),
     verdict: verdictOn(findings, nothing),
     functions: functions.map(({ object, before, unit, reasons, match }) => ({
       object,

@@ -27,7 +27,7 @@ import { assemble } from '../../src/module/link/assemble.ts'
 import { soonest, targetOf } from '../../src/module/link/target.ts'
 import type { Manifest } from '../../src/module/manifest/manifest.ts'
 import { livepatchTables, type PositionedFunction } from '../../src/module/structures/tables.ts'
-import { openTemplate } from '../../src/module/structures/template.ts'
+import { templateFor } from '../../src/module/structures/template.ts'
 
 export interface Identity {
   readonly object: string
@@ -123,7 +123,7 @@ export async function identityOf(
     let module: Buffer | undefined
     let relocations = 0
     if (findings.every(({ severity }) => severity !== 'error')) {
-      const template = await openTemplate(job, kernel, units)
+      const template = await templateFor(units, job, kernel, 'kernel')
       const options = {
         module: moduleName,
         description: `Identical copies of ${source}`,

@@ -154,6 +154,7 @@ const tables: Record<string, { readonly base: readonly string[]; readonly rows: 
       '--strip': row(['-p', '2'], ({ code }) => code, 3),
       '--name': row(['-n', 'other'], wrote('livepatch-other.ko')),
       '--bind': row(['--bind', 'klp'], (ran) => manifest(ran)?.binding.mode, 'klp'),
+      '--model': row(['--model', 'kgraft'], (ran) => manifest(ran)?.model, 'kgraft'),
       '--allow': row(
         consent,
         (ran) => manifest(ran)?.findings.some(({ allowed }: { allowed: boolean }) => allowed),
@@ -177,6 +178,7 @@ const tables: Record<string, { readonly base: readonly string[]; readonly rows: 
       '--strip': row(['-p', '2'], ({ code }) => code, 3),
       '--name': row(['-n', 'other'], (ran) => json(ran)?.name, 'other', ['check', example, '--json']),
       '--bind': row(['--bind', 'klp'], (ran) => json(ran)?.binding.distance, 0, ['check', example, '--json']),
+      '--model': row(['--model', 'kpatch'], (ran) => json(ran)?.model, 'kpatch', ['check', example, '--json']),
       '--allow': row(consent, ({ code }) => code, 0, ['check', thread]),
       '--rules': row(['--rules'], prints('never-finishes')),
     },
@@ -239,6 +241,22 @@ const tables: Record<string, { readonly base: readonly string[]; readonly rows: 
       '--rename': row(['--rename'], prints('int livepatch_serve(int n)')),
       '--expand-includes': row(['--expand-includes'], prints('long unsigned int size_t'), true, more),
       '--output': row(['-o', 'small.c'], ({ cwd, stdout }) => existsSync(path.join(cwd, 'small.c')) && stdout === ''),
+    },
+  },
+  'core build': {
+    base: ['core', 'build'],
+    rows: {
+      '--json': isDocument,
+      '--quiet': staysSilent,
+      '--verbose': row(['-v'], prints('by distance')),
+      '--kernel': row(['-k', other.codename], (ran) => json(ran)?.kernel.release.startsWith(otherRelease), true, [
+        'core',
+        'build',
+        '--json',
+      ]),
+      '--build-dir': notATree,
+      '--bind': row(['--bind', 'klp'], prints('by distance'), false, ['core', 'build', '-v']),
+      '--output': row(['-o', work], wrote('inarch_core.ko'), false),
     },
   },
   'kernels list': {
