@@ -255,9 +255,13 @@ static int inarch_group_make(struct inarch_object *object)
 	group->all = kvmalloc_array(count, sizeof(*group->all), GFP_KERNEL);
 	if (!group->places || !group->all)
 		goto free;
+	/* Two names of one function share its entry, which is here once. */
 	inarch_for_each_func(object, func)
-		if (func->entry && func->entry->ftrace && !func->entry->group)
+		if (func->entry && func->entry->ftrace && !func->entry->group) {
+			func->entry->group = group;
 			group->all[group->count++] = func->entry;
+		}
+	count = group->count;
 	sort(group->all, count, sizeof(*group->all), inarch_by_place, NULL);
 	for (i = 0; i < count; i++)
 		group->places[i] = group->all[i]->ftrace;
@@ -274,10 +278,10 @@ static int inarch_group_make(struct inarch_object *object)
 		goto free;
 	}
 	group->registered = true;
-	for (i = 0; i < count; i++)
-		group->all[i]->group = group;
 	return 0;
 free:
+	for (i = 0; i < group->count; i++)
+		group->all[i]->group = NULL;
 	inarch_group_free(group);
 	return err;
 }
