@@ -97,3 +97,32 @@ function destination({ at, relative, plus, addend = 0, name, quoted }: Reference
   if (offset === 0) return name
   return offset > 0 ? `${name}+0x${offset.toString(16)}` : `${name}-0x${(-offset).toString(16)}`
 }
+
+/** Bytes of code that are disassembled: a thousand times what a live patch replaces. */
+const mostCode = 16 * 1024 * 1024
+
+/**
+ * What a page shows of each code.
+ * @param codes undefined: there is none
+ * @param missing gets what is left out, and why
+ */
+export async function shownCode(
+  job: Job,
+  codes: readonly (Code | undefined)[],
+  missing: string[],
+): Promise<(Instruction[] | undefined)[]> {
+  let sum = 0
+  const shown = codes.map((code) => {
+    sum += code?.bytes.length ?? 0
+    return sum > mostCode ? undefined : code
+  })
+  if (sum > mostCode) missing.push('The machine code of some functions is not shown: it is too much to read')
+  const texts = await disassemble(
+    job,
+    shown.flatMap((code) => code ?? []),
+  )
+  if (texts === undefined)
+    missing.push('The machine code is not shown, because objdump (binutils) is not installed here')
+  const rest = texts?.values()
+  return shown.map((code) => (code === undefined ? undefined : rest?.next().value))
+}

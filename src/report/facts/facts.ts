@@ -13,7 +13,7 @@ import type { Manifest } from '../../module/manifest/manifest.ts'
 import { parsePatch } from '../../patch/parse.ts'
 import type { Patch } from '../../patch/patch.ts'
 import type { Subject } from '../../vm/plan/subject.ts'
-import { disassemble, type Instruction } from './assembly.ts'
+import { type Instruction, shownCode } from './assembly.ts'
 import { codeBefore } from './kernel-code.ts'
 import { replacementsIn, type Touch } from './module-code.ts'
 import { type ProofRecord, readProof } from './proof-file.ts'
@@ -54,9 +54,6 @@ export interface Facts {
   /** What can't be shown, and why: sentences without full stops. */
   readonly missing: readonly string[]
 }
-
-/** Bytes of code that are disassembled: a thousand times what a live patch replaces. */
-export const mostCode = 16 * 1024 * 1024
 
 /**
  * @param subject the module, with its manifest
@@ -125,24 +122,10 @@ async function functionsOf(
     }),
   )
   // Of each function its code before, then after.
-  let shown = 0
-  const codes = listed.flatMap(({ before, replacement }) =>
-    [before, replacement?.code].map((code) => {
-      shown += code?.bytes.length ?? 0
-      return shown > mostCode ? undefined : code
-    }),
-  )
-  if (shown > mostCode) missing.push('The machine code of some functions is not shown: it is too much to read')
-  const texts = await disassemble(
-    job,
-    codes.flatMap((code) => code ?? []),
-  )
-  if (texts === undefined)
-    missing.push('The machine code is not shown, because objdump (binutils) is not installed here')
-  const rest = texts?.values()
-  const next = (code: unknown): Instruction[] | undefined => (code === undefined ? undefined : rest?.next().value)
+  const codes = listed.flatMap(({ before, replacement }) => [before, replacement?.code])
+  const shown = await shownCode(job, codes, missing)
   const functions = listed.map(({ object, one, replacement, source }, index): ReportedFunction => {
-    const [before, after] = [next(codes[2 * index]), next(codes[2 * index + 1])]
+    const [before, after] = shown.slice(2 * index)
     return {
       object,
       name: one.name,

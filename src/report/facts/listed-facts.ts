@@ -10,8 +10,8 @@ import { compactTables, type ListedCallback } from '../../module/structures/comp
 import type { ListedFunction } from '../../module/structures/function-entry.ts'
 import { listedFunctions } from '../../module/structures/listed-functions.ts'
 import type { Subject } from '../../vm/plan/subject.ts'
-import { disassemble, type Instruction } from './assembly.ts'
-import { mostCode, type ReportedFunction } from './facts.ts'
+import { shownCode } from './assembly.ts'
+import type { ReportedFunction } from './facts.ts'
 import { type Replacement, replacementsIn } from './module-code.ts'
 import { type ProofRecord, readProof } from './proof-file.ts'
 
@@ -43,21 +43,13 @@ export async function gatherListedFacts(job: Job, subject: Subject, proof?: stri
   ]
   const replacements = replacementsIn(object)
   const pairs = listed.map((one) => ({ one, replacement: replacementOf(replacements, one) }))
-  let shown = 0
-  const codes = pairs.map(({ replacement }) => {
-    shown += replacement?.code.bytes.length ?? 0
-    return shown > mostCode ? undefined : replacement?.code
-  })
-  if (shown > mostCode) missing.push('The machine code of some functions is not shown: it is too much to read')
-  const texts = await disassemble(
+  const codes = await shownCode(
     job,
-    codes.flatMap((code) => code ?? []),
+    pairs.map(({ replacement }) => replacement?.code),
+    missing,
   )
-  if (texts === undefined)
-    missing.push('The machine code is not shown, because objdump (binutils) is not installed here')
-  const rest = texts?.values()
   const functions = pairs.map(({ one, replacement }, index): ReportedFunction => {
-    const after: Instruction[] | undefined = codes[index] === undefined ? undefined : rest?.next().value
+    const after = codes[index]
     return {
       object: one.object,
       name: one.name,
