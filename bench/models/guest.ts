@@ -2,17 +2,13 @@
 // A guest with the core and with modules that try it (kernel/trial/), in which a script of the shell runs.
 import { readdir } from 'node:fs/promises'
 import path from 'node:path'
+import { runScript } from '../../scripts/script-guest.ts'
 import { makeCore } from '../../src/core/core-module.ts'
 import { makeOwnModule } from '../../src/core/own-module.ts'
-import { command } from '../../src/ground/command.ts'
 import { shippedFile } from '../../src/ground/installation.ts'
 import type { Job } from '../../src/ground/job.ts'
-import { withScratch } from '../../src/ground/scratch.ts'
 import type { Kernel } from '../../src/kernel/kernel.ts'
 import { coreModule } from '../../src/kernel/model.ts'
-import type { Entry } from '../../src/vm/guest/cpio.ts'
-import { findBusybox, writeInitramfs } from '../../src/vm/guest/initramfs.ts'
-import { consoleTail, type Machine, qemuArguments } from '../../src/vm/guest/qemu.ts'
 
 /** Modules by their names. */
 export type Modules = ReadonlyMap<string, Buffer>
@@ -40,23 +36,6 @@ export interface Run {
   readonly timeout: number
 }
 
-const init = `#!/bin/sh
-export PATH=/bin
-mount -t proc proc /proc
-mount -t sysfs sys /sys
-mount -t devtmpfs dev /dev
-stty -F /dev/ttyS1 raw -echo
-exec >/dev/ttyS1 2>&1 </dev/null
-dmesg -c >/dev/null
-cd /work
-sh ./script
-dmesg -r | sed 's/^/log: /'
-echo done
-exec >/dev/null 2>&1
-sync
-reboot -f
-`
-
 /**
  * Runs the script, which finds the modules beside it as NAME.ko.
  * @returns what it prints, and behind it the kernel's log, each line with `log: ` before it
@@ -69,40 +48,16 @@ export async function runInGuest(
   script: string,
   { cpus, counting = false, memory = 512, timeout }: Run,
 ): Promise<string[]> {
-  return await withScratch(async (dir) => {
-    const initramfs = path.join(dir, 'initramfs')
-    const consoleFile = path.join(dir, 'console')
-    const files = [...modules].map(
-      ([name, bytes]): Entry => ({ kind: 'file', path: `work/${name}.ko`, bytes, mode: 0o644 }),
-    )
-    await writeInitramfs(initramfs, await findBusybox(), init, [
-      { kind: 'directory', path: 'work' },
-      { kind: 'file', path: 'work/script', bytes: Buffer.from(script), mode: 0o755 },
-      ...files,
-    ])
-    const machine: Machine = {
-      image: kernel.image,
-      initramfs,
-      accelerator: 'tcg',
-      // Several threads of QEMU before 8.1 may keep a translation of code that is written to, for ever.
-      inTurn: true,
-      cpus,
-      memory,
-      parameters: [],
-      consoleFile,
-      timeout: timeout * 1000,
-    }
-    const lines: string[] = []
-    await command('qemu-system-x86_64', [...qemuArguments(machine), ...(counting ? ['-icount', 'shift=0'] : [])], {
-      signal: job.signal,
-      timeout: machine.timeout,
-      allowFailure: true,
-      guarded: true,
-      onLine: (line) => lines.push(line.trimEnd()),
-    })
-    if (lines.at(-1) === 'done') return lines.slice(0, -1)
-    throw new Error(
-      ['the guest broke off', ...lines.slice(-20), '', ...(await consoleTail(consoleFile, 40))].join('\n'),
-    )
+  const lines: string[] = []
+  const end = await runScript(job, kernel, {
+    script: Buffer.from(script),
+    files: new Map([...modules].map(([name, bytes]) => [`${name}.ko`, bytes])),
+    cpus,
+    memory,
+    counting,
+    timeout,
+    onLine: (line) => lines.push(line),
   })
+  if ('code' in end) return lines
+  throw new Error(['the guest broke off', ...lines.slice(-20), '', ...end.console].join('\n'))
 }
