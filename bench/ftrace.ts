@@ -68,7 +68,7 @@ for (const series of wanted.length > 0 ? wanted : ['6.1', '6.12']) {
     'mkdir /t; mount -t tracefs t /t; echo "records: $(cat /t/dyn_ftrace_total_info)"; insmod /hooks.ko ' +
     '|| echo failed\n'
   const files = { 'hooks.ko': await makeModule(kernel) }
-  const lines = await runInGuest(kernel.image, files, script, { counted: true, timeout: 900_000 })
+  const lines = await runInGuest(kernel.image, files, script, { counting: true, timeout: 900_000 })
   const time = (mark: string) =>
     Number(lines.flatMap((line) => new RegExp(`^log: \\[ *([\\d.]+)\\] ${mark}$`).exec(line)?.[1] ?? [])[0])
   const million = (from: string, to: string) =>

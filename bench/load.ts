@@ -102,7 +102,7 @@ async function count(kernel: Kernel, loaded: readonly Loaded[], parameters: read
     kernel.image,
     Object.fromEntries(loaded.map(({ name, bytes }) => [`${name}.ko`, bytes])),
     script,
-    { counted: true, parameters, timeout: 900_000 },
+    { counting: true, parameters, timeout: 900_000 },
   )
   if (lines.includes('failed')) throw new Error(lines.join('\n'))
   const marks = lines.flatMap((line) => {

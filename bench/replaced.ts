@@ -42,7 +42,7 @@ for (const series of wanted.length > 0 ? wanted : ['6.1', '6.12']) {
 load 0 'the first'
 ${built.map(([name], index) => `load ${index} '${name}'`).join('\n')}
 `
-  const lines = await runInGuest(kernel.image, files, script, { counted: true, timeout: 1_800_000 })
+  const lines = await runInGuest(kernel.image, files, script, { counting: true, timeout: 1_800_000 })
   if (lines.some((line) => line.startsWith('failed '))) throw new Error(lines.join('\n'))
   const time = (mark: string) =>
     Number(lines.flatMap((line) => new RegExp(`^log: \\[ *([\\d.]+)\\] ${mark}$`).exec(line)?.[1] ?? [])[0])

@@ -2,14 +2,12 @@
 // A guest in which a script of the shell runs, with some files beside it in /work.
 import { copyFile } from 'node:fs/promises'
 import path from 'node:path'
-import { command } from '../src/ground/command.ts'
 import type { Job } from '../src/ground/job.ts'
 import { withScratch } from '../src/ground/scratch.ts'
 import type { Kernel } from '../src/kernel/kernel.ts'
 import type { Entry } from '../src/vm/guest/cpio.ts'
 import { findBusybox, writeInitramfs } from '../src/vm/guest/initramfs.ts'
-import { consoleTail, type Machine, qemuArguments, qemuVersion } from '../src/vm/guest/qemu.ts'
-import { keepsStaleTranslations } from '../src/vm/verdict/stale-translation.ts'
+import { consoleTail, type Machine, runMachine } from '../src/vm/guest/qemu.ts'
 
 const init = `#!/bin/sh
 export PATH=/bin
@@ -69,8 +67,7 @@ export async function runScript(job: Job, kernel: Kernel, run: ScriptRun): Promi
       image: kernel.image,
       initramfs,
       accelerator: 'tcg',
-      // Several threads of QEMU before 8.1 may keep a translation of code that is written to, for ever.
-      inTurn: run.counting || keepsStaleTranslations(await qemuVersion(job.signal)),
+      counting: run.counting,
       cpus: run.cpus,
       memory: run.memory,
       parameters: run.parameters ?? [],
@@ -79,20 +76,14 @@ export async function runScript(job: Job, kernel: Kernel, run: ScriptRun): Promi
     }
     let code: number | undefined
     try {
-      await command(
-        'qemu-system-x86_64',
-        [...qemuArguments(machine), ...(run.counting ? ['-icount', 'shift=0'] : [])],
-        {
-          signal: job.signal,
-          timeout: machine.timeout,
-          allowFailure: true,
-          guarded: true,
-          onLine(line) {
-            const end = /^done (\d+)$/.exec(line.trimEnd())
-            if (end === null) run.onLine(line.trimEnd())
-            else code = Number(end[1])
-          },
+      await runMachine(
+        machine,
+        (line) => {
+          const end = /^done (\d+)$/.exec(line.trimEnd())
+          if (end === null) run.onLine(line.trimEnd())
+          else code = Number(end[1])
         },
+        job.signal,
       )
     } finally {
       if (run.console !== undefined) await copyFile(consoleFile, run.console)

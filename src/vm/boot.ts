@@ -13,7 +13,6 @@ import { type Accelerator, consoleTail, type MachineEnd, readConsole, runMachine
 import { scenarioScript, type Turn } from './plan/scenario.ts'
 import { logGap } from './verdict/missing-evidence.ts'
 import { type BootRecord, openRecorder, type PartNames } from './verdict/record.ts'
-import type { StaleTranslation } from './verdict/stale-translation.ts'
 
 /** What stays the same in every boot of a proof. */
 export interface Guest {
@@ -24,8 +23,6 @@ export interface Guest {
   /** The file systems of the disks, in the order of their devices. */
   readonly disks: readonly string[]
   readonly accelerator: Accelerator
-  /** As of `Machine`. */
-  readonly inTurn?: boolean
   readonly cpus: number
   /** MiB */
   readonly memory: number
@@ -43,8 +40,6 @@ export interface Boot {
   readonly record: BootRecord
   readonly end: MachineEnd
   readonly console: readonly string[]
-  /** A part of which it tells nothing, since the emulation failed; its turns are taken once more. */
-  readonly stale?: StaleTranslation
 }
 
 /**
@@ -80,7 +75,6 @@ export async function boot(
         initramfs,
         disks,
         accelerator: guest.accelerator,
-        inTurn: guest.inTurn === true,
         cpus: guest.cpus,
         memory: guest.memory,
         ...(guest.processor === undefined ? {} : { processor: guest.processor }),
@@ -107,14 +101,14 @@ export async function boot(
 
 /**
  * The turns that are still to be done after a boot: those that it did not come to. What failed in it, or
- * broke off, is not tried again, unless it was the emulation that failed.
+ * broke off, is not tried again.
  */
-export function left({ turns, record, stale }: Pick<Boot, 'turns' | 'record' | 'stale'>): Turn[] {
+export function left({ turns, record }: Pick<Boot, 'turns' | 'record'>): Turn[] {
   const last = record.parts.at(-1)
   const broken = last !== undefined && !record.done && last.stays === undefined
   return turns.filter(({ part, order }) => {
     const seen = record.parts.find((one) => one.part === part)
-    if (seen === undefined || part === stale?.part) return true
+    if (seen === undefined) return true
     return !(broken && seen === last) && !seen.steps.some(({ id }) => id.startsWith(`${order}.`))
   })
 }

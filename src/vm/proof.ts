@@ -18,7 +18,7 @@ import type { Entry } from './guest/cpio.ts'
 import { findBusybox } from './guest/initramfs.ts'
 import { consoleOf, type LogFinding, readLog } from './guest/log.ts'
 import { type GuestModule, moduleEntries } from './guest/modules.ts'
-import { type Accelerator, qemuVersion } from './guest/qemu.ts'
+import type { Accelerator } from './guest/qemu.ts'
 import { stressEntries } from './guest/stress.ts'
 import { systemCallProgram } from './guest/system-calls.ts'
 import { exerciseLimit, exercises, type Staged, stage } from './guest-contents.ts'
@@ -48,7 +48,6 @@ import {
   type Replaced,
   type StepRecord,
 } from './verdict/record.ts'
-import { keepsStaleTranslations, staleTranslation } from './verdict/stale-translation.ts'
 
 export interface OrderRecord {
   readonly order: Order
@@ -82,6 +81,8 @@ export interface Proof {
   readonly machine: {
     readonly accelerator: Accelerator
     readonly cpus: number
+    /** They ran one after the other, never two at once. */
+    readonly inTurn?: true
     /** MiB */
     readonly memory: number
     /** Where it was chosen. */
@@ -214,27 +215,21 @@ async function bootBaseline(job: Job, guest: Guest, dir: string, { baseline, req
 /** Boots until every turn was taken, or can't be. */
 async function bootAll(job: Job, guest: Guest, dir: string, staged: readonly Staged[]): Promise<Boot[]> {
   const boots: Boot[] = []
-  let machine = guest
   const start = async (turns: readonly Turn[]) => {
     const own = path.join(dir, String(boots.length))
     await mkdir(own)
     const names = new Map(turns.map(({ part }) => [part, staged[part]?.request.subject.name ?? ''] as const))
-    const done = await boot(job, machine, own, turns, names)
-    const emulated = machine.accelerator === 'tcg' && machine.inTurn !== true
-    const stale = emulated ? staleTranslation(done.record, done.console) : undefined
-    const isStale = stale !== undefined && keepsStaleTranslations(await qemuVersion(job.signal))
-    const told = isStale ? { ...done, stale } : done
-    if (isStale) machine = { ...guest, inTurn: true }
-    boots.push(told)
-    return told
+    const done = await boot(job, guest, own, turns, names)
+    boots.push(done)
+    return done
   }
   let waiting = staged.flatMap(({ turns }) => turns)
   while (waiting.length > 0) {
     let last: Boot = await start(waiting)
     // The live patch was not there yet: an emulated machine may trip over a busy host.
-    if (last.record.release === undefined && !last.end.timedOut && last.stale === undefined) last = await start(waiting)
+    if (last.record.release === undefined && !last.end.timedOut) last = await start(waiting)
     const next = left(last)
-    if (next.length === waiting.length && last.stale === undefined) break
+    if (next.length === waiting.length) break
     waiting = next
   }
   return boots
@@ -284,15 +279,11 @@ function proofOf(
   const asleep: AsleepRecord[] = []
   const ran: RanRecord[] = []
   const bootMs: number[] = []
-  for (const [index, { turns, record, end, console, stale }] of boots.entries()) {
+  for (const [index, { turns, record, end, console }] of boots.entries()) {
     const mine = record.parts.find((one) => one.part === part)
     const wanted = turns.filter((turn) => turn.part === part)
     // A boot that came to none of its parts is everyone's.
     if (wanted.length === 0 || (mine === undefined && record.parts.length > 0)) continue
-    if (stale !== undefined && stale.part === mine?.part) {
-      notes.push(`${stale.reason}; it was tried once more, with one thread for all CPUs`)
-      continue
-    }
     const { release } = record
     if (release === undefined && !end.timedOut && boots[index + 1]?.turns.length === turns.length) {
       notes.push('the guest died while it booted; it was tried once more')
@@ -382,7 +373,14 @@ function proofOf(
     module: provenModule(subject),
     over: over.map((one, index) => ({ ...provenModule(one), outcome: olderOutcome(orders, index) })),
     kernel: { release: kernel.release, version: kernel.version },
-    machine: { accelerator, cpus, memory, ...defined({ processor }), parameters },
+    machine: {
+      accelerator,
+      cpus,
+      ...(boots.some(({ end }) => end.inTurn) ? { inTurn: true } : {}),
+      memory,
+      ...defined({ processor }),
+      parameters,
+    },
     boots: consoles.length,
     bootMs,
     orders,

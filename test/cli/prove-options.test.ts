@@ -41,17 +41,20 @@ async function asked(...args: string[]) {
   const requests = await requestsOf(files, options)
   const request = requests[0]!
   const machine = machineOf(options)
-  const qemu = qemuArguments({
-    image: 'image',
-    initramfs: 'initramfs',
-    accelerator: machine.accelerator === 'kvm' ? 'kvm' : 'tcg',
-    cpus: machine.cpus ?? 0,
-    memory: machine.memory ?? 0,
-    ...(machine.processor === undefined ? {} : { processor: machine.processor }),
-    parameters: machine.parameters ?? [],
-    consoleFile: '/console',
-    timeout: 1,
-  })
+  const qemu = qemuArguments(
+    {
+      image: 'image',
+      initramfs: 'initramfs',
+      accelerator: machine.accelerator === 'kvm' ? 'kvm' : 'tcg',
+      cpus: machine.cpus ?? 0,
+      memory: machine.memory ?? 0,
+      ...(machine.processor === undefined ? {} : { processor: machine.processor }),
+      parameters: machine.parameters ?? [],
+      consoleFile: '/console',
+      timeout: 1,
+    },
+    false,
+  )
   const after = (word: string) => qemu[qemu.indexOf(word) + 1]
   return { options, requests, request, machine, after, wish: kernelWish(request.subject, options) }
 }

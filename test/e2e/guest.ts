@@ -2,12 +2,11 @@
 // Boots a kernel with some files and a script of a test's own, for what a proof would not do: load a module that the
 // kernel should refuse, count what loading one costs.
 import path from 'node:path'
-import { command } from '../../src/ground/command.ts'
 import { type Job, silentJournal } from '../../src/ground/job.ts'
 import { withScratch } from '../../src/ground/scratch.ts'
 import type { Entry } from '../../src/vm/guest/cpio.ts'
 import { findBusybox, writeInitramfs } from '../../src/vm/guest/initramfs.ts'
-import { type Machine, qemuArguments, runMachine } from '../../src/vm/guest/qemu.ts'
+import { type Machine, runMachine } from '../../src/vm/guest/qemu.ts'
 
 const job: Job = { signal: new AbortController().signal, journal: silentJournal() }
 
@@ -29,16 +28,6 @@ sync
 reboot -f
 `
 
-/** A machine in which one nanosecond of the guest's clock is one instruction; it has one processor. */
-async function runCounted(machine: Machine, onLine: (line: string) => void): Promise<void> {
-  const args = qemuArguments(machine).map((word) => word.replace('thread=multi', 'thread=single'))
-  await command('qemu-system-x86_64', [...args, '-icount', 'shift=0'], {
-    signal: job.signal,
-    timeout: machine.timeout,
-    onLine,
-  })
-}
-
 /**
  * @param image the boot image
  * @param files by their paths in the guest, without the first slash
@@ -50,7 +39,7 @@ export async function runInGuest(
   image: string,
   files: Readonly<Record<string, Buffer>>,
   script: string,
-  machine: Partial<Machine> & { readonly counted?: boolean } = {},
+  machine: Partial<Machine> = {},
 ): Promise<string[]> {
   return await withScratch(async (dir) => {
     const initramfs = path.join(dir, 'initramfs')
@@ -69,9 +58,7 @@ export async function runInGuest(
       timeout: 180_000,
       ...machine,
     }
-    const take = (line: string) => lines.push(line.trimEnd())
-    if (machine.counted === true) await runCounted(whole, take)
-    else await runMachine(whole, take, job.signal)
+    await runMachine(whole, (line) => lines.push(line.trimEnd()), job.signal)
     if (lines.at(-1) !== 'done') throw new Error(`the guest broke off: ${lines.slice(-5).join(' | ')}`)
     return lines.slice(0, -1)
   })

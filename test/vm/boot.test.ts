@@ -27,8 +27,8 @@ const linesOf = (told: readonly string[]) => told.map((text, index) => `inarch $
 const record = (...told: string[]) => recordLines(linesOf(told))
 const step = (id: string) => [`begin ${id}`, `end ${id} done`]
 const good = (order: Order = 'module-first') => [...step(`${order}.load`), ...step(`${order}.unload`)]
-const waiting = (record: Parameters<typeof left>[0]['record'], stale?: Parameters<typeof left>[0]['stale']) =>
-  left({ turns, record, ...(stale && { stale }) }).map(({ part, order }) => `${part} ${order}`)
+const waiting = (record: Parameters<typeof left>[0]['record']) =>
+  left({ turns, record }).map(({ part, order }) => `${part} ${order}`)
 
 describe('a boot with several proofs', () => {
   test('that ran to its end leaves nothing to do', async () => {
@@ -50,12 +50,6 @@ describe('a boot with several proofs', () => {
     )
     expect(waiting(broken)).toEqual(['2 module-first'])
     expect(broken.parts[1]?.steps).toMatchObject([{ outcome: 'failed' }])
-  })
-
-  test('in which the emulation failed takes that part once more, as a whole, and no other', async () => {
-    const broken = await record(...['hello 6.1', 'part 0', ...good(), 'part 1', ...good(), 'begin patch-first.load'])
-    expect(waiting(broken, { part: 1, reason: '' })).toEqual(['1 module-first', '1 patch-first', '2 module-first'])
-    expect(waiting(broken)).toEqual(['2 module-first'])
   })
 
   test('that broke off goes on after the proof in which it did', async () => {

@@ -59,7 +59,7 @@ export function renderProof(proof: Proof, verbose: boolean): string[] {
   const orders = proof.orders.filter(({ steps }) => steps.length > 0)
   const lines = [
     `${bold(module.name)} on ${kernel.release} (${kernel.version}), ${machine.accelerator}, ` +
-      `${machine.cpus} CPUs${boot}`,
+      `${machine.cpus} CPUs${machine.inTurn ? ' in turn' : ''}${boot}`,
     ...orders.flatMap((order) => ['', ...orderTable(order, proof), ...forecastOfOrder(order)]),
     '',
   ]

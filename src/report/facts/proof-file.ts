@@ -60,6 +60,7 @@ const proofSchema = v.object({
   machine: v.object({
     accelerator: v.string(),
     cpus: count,
+    inTurn: v.exactOptional(v.literal(true)),
     memory: count,
     processor: v.exactOptional(v.string()),
     parameters: strings,

@@ -23,7 +23,7 @@ export function proofPart({ proof, module }: Pick<Facts, 'proof' | 'module'>): H
 inarch report --proof ${name}.proof.json ${module.file}</pre>`
   const { machine } = proof
   const booted = proof.bootMs.filter((ms) => ms > 0).map(seconds)
-  return html`<p>${verdicts[proof.verdict]} in ${seconds(proof.ms)} on ${proof.kernel.release} (${proof.kernel.version}), in a virtual machine with ${inNumbers(machine.cpus, 'CPU')} and ${machine.memory} MiB (${machine.accelerator}${machine.processor !== undefined && `, ${machine.processor}`})${booted.length > 0 && `, booted in ${booted.join(' and ')}`}.</p>
+  return html`<p>${verdicts[proof.verdict]} in ${seconds(proof.ms)} on ${proof.kernel.release} (${proof.kernel.version}), in a virtual machine with ${inNumbers(machine.cpus, 'CPU')}${machine.inTurn === true && ' in turn'} and ${machine.memory} MiB (${machine.accelerator}${machine.processor !== undefined && `, ${machine.processor}`})${booted.length > 0 && `, booted in ${booted.join(' and ')}`}.</p>
 ${proof.failures.length > 0 && html`<ul class="findings">${proof.failures.map(({ message, lines = [] }) => html`<li class="finding error"><p class="kind"><b>Failed</b></p><p>${sentence(message)}</p>${lines.length > 0 && html`<pre>${lines.join('\n')}</pre>`}</li>`)}</ul>`}
 ${proof.orders.filter(({ steps }) => steps.length > 0).map((order) => orderPart(order, proof))}
 ${coveragePart(proof)}

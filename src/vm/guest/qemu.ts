@@ -17,8 +17,8 @@ export interface Machine {
   /** Raw disk images, seen as /dev/vda, /dev/vdb, … */
   readonly disks?: readonly string[]
   readonly accelerator: Accelerator
-  /** Emulation only: one thread imitates all CPUs, one after the other. */
-  readonly inTurn?: boolean
+  /** Emulation only: the guest's clock counts instructions, a nanosecond each; for one CPU. */
+  readonly counting?: boolean
   readonly cpus: number
   /** MiB */
   readonly memory: number
@@ -33,6 +33,8 @@ export interface Machine {
 }
 
 export interface MachineEnd {
+  /** Its CPUs ran one after the other, never two at once. */
+  readonly inTurn: boolean
   readonly timedOut: boolean
   /** QEMU's exit code; a guest that powered off or panicked gives 0. */
   readonly exitCode: number
@@ -42,8 +44,11 @@ export interface MachineEnd {
 
 const program = 'qemu-system-x86_64'
 
-/** QEMU's arguments for a machine. */
-export function qemuArguments(machine: Machine): string[] {
+/**
+ * QEMU's arguments for a machine.
+ * @param inTurn emulation only: one thread imitates all CPUs, one after the other
+ */
+export function qemuArguments(machine: Machine, inTurn: boolean): string[] {
   const kvm = machine.accelerator === 'kvm'
   const disks = (machine.disks ?? []).flatMap((file, index) => [
     '-drive',
@@ -53,7 +58,8 @@ export function qemuArguments(machine: Machine): string[] {
   ])
   return [
     '-accel',
-    kvm ? 'kvm' : `tcg,thread=${machine.inTurn ? 'single' : 'multi'}`,
+    kvm ? 'kvm' : `tcg,thread=${inTurn ? 'single' : 'multi'}`,
+    ...(machine.counting === true ? ['-icount', 'shift=0'] : []),
     '-cpu',
     machine.processor ?? (kvm ? 'host' : 'max'),
     '-smp',
@@ -129,7 +135,8 @@ export async function runMachine(
   signal: AbortSignal,
 ): Promise<MachineEnd> {
   const messages: string[] = []
-  const args = qemuArguments(machine)
+  const inTurn = machine.counting === true || (await takesTurns(machine.accelerator, signal))
+  const args = qemuArguments(machine, inTurn)
   const options = {
     signal,
     timeout: machine.timeout,
@@ -150,7 +157,29 @@ export async function runMachine(
     throw new Fault('environment', 'no-qemu', `${program} is not installed`, {
       remedy: 'Install it with `apt-get install qemu-system-x86`, or run `npm run setup`',
     })
-  return { timedOut: end.timedOut, exitCode: end.exitCode, messages }
+  return { inTurn, timedOut: end.timedOut, exitCode: end.exitCode, messages }
+}
+
+/** The first version of QEMU that locks a page before it translates from it. */
+const mended = [8, 1] as const
+
+/**
+ * True when QEMU of this version (undefined: unknown) is known to lose changes of the guest's code: where each CPU has
+ * a thread, one of them may keep a translation of what another one patched meanwhile. The guest dies of a breakpoint
+ * that nobody expects, or hangs; and every live patch changes the kernel's code.
+ */
+export function losesCodeChanges(version: readonly [number, number] | undefined): boolean {
+  if (version === undefined) return true
+  const [major, minor] = version
+  return major < mended[0] || (major === mended[0] && minor < mended[1])
+}
+
+/**
+ * Whether the CPUs of a machine shall run one after the other.
+ * @throws the signal's reason when stopped
+ */
+export async function takesTurns(accelerator: Accelerator, signal: AbortSignal): Promise<boolean> {
+  return accelerator === 'tcg' && losesCodeChanges(await qemuVersion(signal))
 }
 
 /**
