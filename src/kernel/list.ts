@@ -6,7 +6,13 @@ import type { Job } from '../ground/job.ts'
 import { type Archive, allArchives, archiveOf, suiteOf, usualArchives } from './apt.ts'
 import { type ArchiveKernel, deliverable } from './archive.ts'
 import { readArchive } from './archive-search.ts'
-import { distributionCalled, distributionOfRelease, distributions } from './distributions.ts'
+import {
+  type Distribution,
+  distributionCalled,
+  distributionOfRelease,
+  distributions,
+  hostDistribution,
+} from './distributions.ts'
 import { type Candidate, defaultAmong } from './select.ts'
 import { kernelDir, storedKernels, storedSize } from './store.ts'
 import { compareVersions } from './version.ts'
@@ -64,7 +70,7 @@ export async function listKernels(job: Job, options: ListOptions = {}): Promise<
   const others = stored.filter(
     ({ release }) => !available.has(release) && (suite === undefined || distributionOfRelease(release) === suite),
   )
-  const chosen = defaultOf(served, suite === undefined ? stored : [])
+  const chosen = defaultOf(served, suite === undefined ? stored : [], suite)
   const all: Candidate[] = [...available.values(), ...others]
   const listed = await Promise.all(
     all
@@ -86,10 +92,25 @@ export async function listKernels(job: Job, options: ListOptions = {}): Promise<
   return listed.sort((a, b) => compareVersions(b.version, a.version) || (a.flavour < b.flavour ? -1 : 1))
 }
 
-/** The release that is used when none is named: of the host's own distribution, of stable, or of the fetched ones. */
-function defaultOf(served: readonly ArchiveKernel[], stored: readonly Candidate[]): string | undefined {
-  const usual = usualArchives().map(({ distribution }) =>
-    defaultAmong<Candidate>(served.filter((one) => one.distribution === (distribution?.codename ?? ''))),
+/**
+ * The release that is used when none is named: of the host's own distribution, of stable, or of the fetched ones.
+ * @param suite the only one that was read: another one's kernels are used only where the host runs one of them
+ */
+export function defaultOf(
+  served: readonly (Candidate & { readonly distribution: string })[],
+  stored: readonly Candidate[],
+  suite: Distribution | undefined,
+  host = hostDistribution(),
+  running = os.release(),
+): string | undefined {
+  if (suite !== undefined && host !== undefined && suite !== host)
+    return served.find(({ release }) => release === running)?.release
+  const usual = usualArchives(host).map(({ distribution }) =>
+    defaultAmong<Candidate>(
+      served.filter((one) => one.distribution === (distribution?.codename ?? '')),
+      running,
+      host,
+    ),
   )
-  return (usual.find((one) => one !== undefined) ?? defaultAmong(stored))?.release
+  return (usual.find((one) => one !== undefined) ?? defaultAmong(stored, running, host))?.release
 }

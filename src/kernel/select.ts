@@ -54,6 +54,11 @@ function newest<T extends Candidate>(candidates: readonly T[], wish: Wish): T | 
     .sort((a, b) => compareVersions(b.version, a.version))[0]
 }
 
+/** Whether a kernel is of the series that its distribution brings; backports are not. */
+function isOwnSeries({ release, series }: Candidate): boolean {
+  return distributionOfRelease(release)?.series === series
+}
+
 /** The kernel that is used when the user names none; undefined when there is nothing to choose from. */
 export function defaultAmong<T extends Candidate>(
   candidates: readonly T[],
@@ -64,6 +69,7 @@ export function defaultAmong<T extends Candidate>(
   return (
     candidates.find((one) => one.release === running) ??
     newest(candidates, { ...own, flavour: defaultFlavour }) ??
+    newest(candidates.filter(isOwnSeries), { flavour: defaultFlavour }) ??
     newest(candidates, { flavour: defaultFlavour }) ??
     candidates[0]
   )

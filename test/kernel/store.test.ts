@@ -17,6 +17,7 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { silentJournal } from '../../src/ground/job.ts'
 import { type ArchiveKernel, deliverable, withdraw } from '../../src/kernel/archive.ts'
 import { distributionCalled } from '../../src/kernel/distributions.ts'
+import { defaultOf } from '../../src/kernel/list.ts'
 import { prune } from '../../src/kernel/prune.ts'
 import { defaultAmong } from '../../src/kernel/select.ts'
 import { kernelDir, readStored, storedKernels, storedSize, writeStored } from '../../src/kernel/store.ts'
@@ -96,8 +97,23 @@ describe('the default kernel', () => {
     expect(defaultAmong(all.slice(0, 2), '5.4.0', bookworm)?.release).toBe('6.12.8-cloud-amd64')
     expect(defaultAmong(all.slice(0, 1), '5.4.0', bookworm)?.release).toBe('6.12.9-amd64')
     expect(defaultAmong([], '5.4.0')).toBeUndefined()
+    // Of stable's kernels those of its own series come first, and what it has as backports only where nothing else is.
+    const stable = [
+      candidate('7.3.4+deb13-cloud-amd64', '7.3.4-1~bpo13+1', '7.3'),
+      candidate('6.12.118+deb13-cloud-amd64', '6.12.118-1', '6.12'),
+    ]
+    expect(defaultAmong(stable, '5.4.0', bookworm)?.release).toBe('6.12.118+deb13-cloud-amd64')
+    expect(defaultAmong(stable.slice(0, 1), '5.4.0', bookworm)?.release).toBe('7.3.4+deb13-cloud-amd64')
     // A machine of Debian 13 is served by its own kernels first.
     expect(defaultAmong(all, '5.4.0', distributionCalled('stable'))?.release).toBe('6.12.8-cloud-amd64')
+  })
+  test('in a list of another distribution is marked only where it runs', () => {
+    const [trixie, debian12] = [distributionCalled('trixie'), distributionCalled('bookworm')]
+    const served = [{ ...candidate('6.12.118+deb13-cloud-amd64', '6.12.118-1', '6.12'), distribution: 'trixie' }]
+    expect(defaultOf(served, [], trixie, debian12, '6.1.0-9-amd64')).toBeUndefined()
+    expect(defaultOf(served, [], trixie, debian12, '6.12.118+deb13-cloud-amd64')).toBe('6.12.118+deb13-cloud-amd64')
+    expect(defaultOf(served, [], trixie, trixie, '6.1.0-9-amd64')).toBe('6.12.118+deb13-cloud-amd64')
+    expect(defaultOf(served, [], undefined, debian12, '6.1.0-9-amd64')).toBe('6.12.118+deb13-cloud-amd64')
   })
 })
 
