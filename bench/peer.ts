@@ -31,7 +31,7 @@ const environment = {
 /**
  * ms that all children of this process have worked which have ended (proc_pid_stat(5): cutime and cstime, in 1/100 s).
  */
-function childrenWorked(): number {
+export function childrenWorked(): number {
   const fields = readFileSync('/proc/self/stat', 'latin1')
     .replace(/^.*\) /, '')
     .split(' ')
