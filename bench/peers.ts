@@ -115,7 +115,7 @@ async function compare(): Promise<void> {
   const kernel = await selectKernel(job, values.kernel)
   const work = path.resolve(values.work)
   const start = performance.now()
-  const tree = await openTree(job, kernel, work, values.stale)
+  const tree = await openTree(job, kernel, { work, stale: values.stale, whole: values.whole })
   console.log(`${kernel.release}; the tree: ${((performance.now() - start) / 1000).toFixed(0)} s`)
   await mkdir(path.join(work, 'probe'), { recursive: true })
   const probe = makeProbe(path.join(work, 'probe'))

@@ -71,7 +71,21 @@ async function layOut(kernel: Kernel, tree: Tree, outside: string, job: Job): Pr
   // Rust's part takes minutes, and no C file needs what it makes.
   await tree.run(['make', '-s', 'CONFIG_RUST=', 'modules_prepare'], { ...job, timeout: 3_600_000 })
   await checkConfiguration(kernel, outside)
-  await writeFile(path.join(outside, 'vmlinux'), await linkedWithSymbols(kernel))
+}
+
+/** A key in place of the one with which Debian signs modules: the build of the whole kernel puts it into the image. */
+async function makeSigningKey(tree: Tree, outside: string, job: Job): Promise<void> {
+  const config = await readFile(path.join(outside, '.config'), 'utf8')
+  const key = /^CONFIG_MODULE_SIG_KEY="([\w./-]+\.pem)"$/m.exec(config)?.[1]
+  if (key === undefined || existsSync(path.join(outside, key))) return
+  await mkdir(path.dirname(path.join(outside, key)), { recursive: true })
+  const words = ['openssl', 'req', '-new', '-x509', '-nodes', '-batch', '-days', '30', '-subj', '/CN=bench']
+  await tree.run([...words, '-newkey', 'rsa:2048', '-keyout', key, '-out', `${key}.part`], job)
+  const [secret, certificate] = [
+    await readFile(path.join(outside, key)),
+    await readFile(path.join(outside, `${key}.part`)),
+  ]
+  await writeFile(path.join(outside, key), Buffer.concat([secret, certificate]))
 }
 
 /** @throws Fault when a tool is missing, so that make dropped an option */
@@ -86,8 +100,16 @@ async function checkConfiguration(kernel: Kernel, outside: string): Promise<void
     })
 }
 
-/** @param work where the root and the tree are made, and stay */
-export async function openTree(job: Job, kernel: Kernel, work: string, stale: boolean): Promise<Tree> {
+export interface TreeOptions {
+  /** Where the root and the tree are made, and stay. */
+  readonly work: string
+  /** Takes package lists that are older than they are valid. */
+  readonly stale: boolean
+  /** The whole kernel is going to be built. */
+  readonly whole: boolean
+}
+
+export async function openTree(job: Job, kernel: Kernel, { work, stale, whole }: TreeOptions): Promise<Tree> {
   const distribution = distributionOfRelease(kernel.release)
   if (distribution === undefined || !existsSync(path.join(kernel.source, 'scripts/livepatch/klp-build')))
     throw new Fault('usage', 'no-klp-build', `The source of ${kernel.release} has no klp-build`, {
@@ -106,6 +128,11 @@ export async function openTree(job: Job, kernel: Kernel, work: string, stale: bo
     await writeFile(`${ready}.part`, '')
     await rename(`${ready}.part`, ready)
   }
+  if (whole) {
+    await makeSigningKey(tree, outside, job)
+    return tree
+  }
+  await writeFile(path.join(outside, 'vmlinux'), await linkedWithSymbols(kernel))
   await cp('bench/peers/narrow-make', path.join(root, 'srv/narrow/make'), { recursive: true })
   return tree
 }
