@@ -72,7 +72,7 @@ export async function runKlpBuild(job: Job, tree: Tree, request: Request, output
   await mkdir(output, { recursive: true })
   await writeFile(path.join(output, `${name}${again ? '-again' : ''}.log`), said)
   if (result.exitCode !== 0) {
-    const errors = said.split('\n').filter((line) => /error:/i.test(line))
+    const errors = said.split('\n').filter((line) => /error: (?!klp-build: line)/i.test(line))
     return { work, refusal: [...new Set(errors)].slice(0, 3).join('; ') || `exit code ${result.exitCode}` }
   }
   const module = path.join(output, path.basename(made))

@@ -40,7 +40,7 @@ export const trials: readonly Trial[] = [
     ...chosen(
       'filesystems-notes',
       'readdir-hides',
-      'timer-signal',
+      'crypto-reads',
       'overcommit-limit',
       'secure-bits',
       'shmem-names',
